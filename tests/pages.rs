@@ -11,6 +11,7 @@ use serde_json::Value;
 use sha2::Sha256;
 use standpipe::run::{self, Running};
 use standpipe_config::Config;
+use standpipe_machine::Machine;
 use standpipe_machine::clock::Clock;
 use standpipe_tests::broker::Broker as Mosquitto;
 use standpipe_tests::client::{Client, Heard};
@@ -69,7 +70,7 @@ impl Town {
         );
         let file: &Path = &self.folder.path().join("standpipe.toml");
         let config = Config::parse(&text, file, None).unwrap_or_else(|bad| panic!("{bad}"));
-        let running = run::start(config, Clock::new()).unwrap_or_else(|bad| panic!("{bad}"));
+        let running = run::start(config, Machine::new()).unwrap_or_else(|bad| panic!("{bad}"));
         self.gateway = Some(running);
     }
 

@@ -9,7 +9,7 @@ use influxdb2::api::write::TimestampPrecision;
 use influxdb2::models::retention_rule::Type::Expire;
 use influxdb2::models::{PostBucketRequest, Query, RetentionRule};
 use standpipe_engine::SourceIx;
-use standpipe_engine::health::Status;
+use standpipe_engine::health::PartStatus;
 use standpipe_machine::clock::Clock;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::{DAY_MS, HOUR_MS, Ms};
@@ -188,14 +188,14 @@ async fn an_outage_is_said_and_made_up_for_without_a_gap() {
     };
     say(&rig);
     rig.settled(subject.folder.path()).await;
-    assert_eq!(rig.health.series.status(), Status::Fine);
+    assert_eq!(rig.health.series.status(), PartStatus::Fine);
 
     aside(|| subject.server.stop());
     for _ in 0..4 {
         say(&rig);
         tokio::time::sleep(Duration::from_millis(700)).await;
     }
-    let Status::Failing { why, .. } = rig.health.series.status() else { panic!("it is away") };
+    let PartStatus::Failing { why, .. } = rig.health.series.status() else { panic!("it is away") };
     assert!(why.starts_with("InfluxDB not reached: "), "{why}");
     rig.end(); // and the gateway too is started anew meanwhile
     let rig = Rig::start(

@@ -6,6 +6,10 @@ use std::process::Command;
 
 #[path = "tidy/docs.rs"]
 mod docs;
+#[path = "tidy/machine.rs"]
+mod machine;
+#[path = "tidy/names.rs"]
+mod names;
 
 /// Everything that may stand at the top.
 const TOP: &[&str] = &[
@@ -40,7 +44,7 @@ const LAYERS: &[&[&str]] = &[
     &["standpipe-shared"],
     &["standpipe-rules", "standpipe-firmware"],
     &["standpipe-machine", "standpipe-words", "standpipe-simulator", "standpipe-trust"],
-    &["standpipe-store", "standpipe-receivers"],
+    &["standpipe-store", "standpipe-receivers", "standpipe-disk"],
     &["standpipe-config"],
     &["standpipe-engine"],
     &["standpipe-transport", "standpipe-series"],
@@ -298,7 +302,8 @@ fn no_sql_stands_outside_the_store() {
     let foreign: Vec<String> = manifests()
         .into_iter()
         .filter(|package| {
-            !["standpipe-store", "standpipe-series", "standpipe-tests"].contains(&&*package.name)
+            !["standpipe-store", "standpipe-series", "standpipe-tests", "standpipe-disk"]
+                .contains(&&*package.name)
         })
         .filter(|package| package.needs.iter().any(|need| need == "rusqlite"))
         .map(|package| format!("{} depends on rusqlite", package.name))
@@ -553,25 +558,6 @@ fn nothing_reads_the_gateways_own_sentences() {
 fn is_test(name: &str) -> bool {
     let test = |part: &str| matches!(part, "tests" | "drills" | "tests.rs" | "benches");
     name.split('/').any(test) || name.ends_with("_tests.rs")
-}
-
-/// Clippy refuses the clock of the machine everywhere; this is who may overrule it.
-#[test]
-fn only_the_clock_asks_the_time() {
-    let lint = format!("clippy::{}_methods", "disallowed");
-    let found: Vec<String> = sources()
-        .into_iter()
-        .filter(|name| {
-            name.starts_with("gateway/") && name != "gateway/machine/src/clock.rs" && !is_test(name)
-        })
-        .filter(|name| {
-            let text = read(name);
-            // Tests stand last in a file.
-            let end = text.find("#[cfg(test)]").unwrap_or(text.len());
-            text[..end].contains(&lint)
-        })
-        .collect();
-    none("overrules the ban on clocks", &found);
 }
 
 #[test]

@@ -201,12 +201,12 @@ fn commands_believe_whom_webhooks_believe() {
 
 #[test]
 fn influxdb_is_believed_as_webhooks_are() {
-    use standpipe_config::trust::Trust;
+    use standpipe_config::trust::Authorities;
     use standpipe_series::influx::{Influx, InfluxSettings};
 
     let servers = Servers::start();
     let pem = std::fs::read(servers.authority()).unwrap();
-    let write = |trust: Option<Trust>| {
+    let write = |trust: Option<Authorities>| {
         let settings = InfluxSettings {
             url: format!("https://127.0.0.1:{}", servers.https).into(),
             org: "o".into(),
@@ -224,6 +224,6 @@ fn influxdb_is_believed_as_webhooks_are() {
     let unknown = write(None).unwrap_err();
     assert!(unknown.contains("UnknownIssuer"), "{unknown}");
     assert!(!servers.posted("influx-write"));
-    assert_eq!(write(Trust::only(&pem).ok()), Ok(()));
+    assert_eq!(write(Authorities::only(&pem).ok()), Ok(()));
     assert!(servers.posted("influx-write"));
 }

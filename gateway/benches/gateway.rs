@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use standpipe_engine::{Delivery, Engine, Input, Receipt, SourceIx, Sources};
 use standpipe_rules::changes::{Logged, Urgency};
-use standpipe_rules::incidents::{Plan, Role, Route, Secret};
+use standpipe_rules::incidents::{IdSecret, Plan, ReceiverRole, Route};
 use standpipe_rules::registry::{Device, DeviceIx, Level, Registry, Station};
 use standpipe_rules::wire::parse;
 use standpipe_rules::world::World;
@@ -183,7 +183,7 @@ fn parsing() {
 }
 
 fn world() -> (World, Changes) {
-    let mut world = World::new(registry(DEVICES), Plan::default(), Secret::new([1; 32]));
+    let mut world = World::new(registry(DEVICES), Plan::default(), IdSecret::new([1; 32]));
     let mut changes = Changes::default();
     world.session(true, T0, &mut changes);
     (world, changes)
@@ -261,7 +261,7 @@ fn open(path: &Path, devices: usize) -> Engine {
     let mut store = Store::open(path).unwrap();
     let rows: Vec<_> = (0..devices).map(device).collect();
     store.import(&stations(), &rows).unwrap();
-    let loaded = store.load(Plan::default(), [], Secret::new([1; 32])).unwrap();
+    let loaded = store.load(Plan::default(), [], IdSecret::new([1; 32])).unwrap();
     let sources = Sources::urgent_and_bulk();
     let mut engine = Engine::new(store, loaded, &sources, T0);
     for source in [0, 1].map(SourceIx::nth) {
@@ -330,10 +330,10 @@ impl Storm {
         let mut store = Store::open(&path).unwrap();
         let devices: Vec<_> = (0..open + ALARMS).map(detector).collect();
         store.import(&stations(), &devices).unwrap();
-        let (name, station, role) = ("duty".into(), None, Role::Officer);
+        let (name, station, role) = ("duty".into(), None, ReceiverRole::Officer);
         let route = Route { name, station, role, severities: Vec::new(), steps: Vec::new() };
         let plan = Plan { webhooks: vec![route], ..Plan::default() };
-        let loaded = store.load(plan, [], Secret::new([1; 32])).unwrap();
+        let loaded = store.load(plan, [], IdSecret::new([1; 32])).unwrap();
         let mut engine = Engine::new(store, loaded, &Sources::urgent_and_bulk(), T0);
         for source in [0, 1].map(SourceIx::nth) {
             engine.take(Input::Source { source, up: true }.at(T0), T0);
@@ -469,7 +469,8 @@ fn loading() {
         || (),
         |()| {
             let mut store = Store::open(&path).unwrap();
-            let loaded = black_box(store.load(Plan::default(), [], Secret::new([1; 32])).unwrap());
+            let loaded =
+                black_box(store.load(Plan::default(), [], IdSecret::new([1; 32])).unwrap());
             assert_eq!(loaded.replayed, 20_000);
         },
     );

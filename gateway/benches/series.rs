@@ -12,10 +12,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use standpipe_rules::changes::Logged;
 use standpipe_rules::registry::DeviceIx;
-use standpipe_series::embedded::Embedded;
+use standpipe_series::embedded::EmbeddedHistory;
 use standpipe_series::influx::heads::Heads;
 use standpipe_series::influx::line;
-use standpipe_series::{Batch, Series, Tags};
+use standpipe_series::{ReadingBatch, Series, Tags};
 use standpipe_shared::{Field, Kind, Measurements};
 use standpipe_store::block;
 use standpipe_store::views::history::DeviceTags;
@@ -67,12 +67,12 @@ fn main() {
 
 fn embedded(tags: &Arc<Tags>) {
     let folder = tempfile::tempdir().unwrap();
-    let series = Embedded::open(&folder.path().join("history.db")).unwrap();
+    let series = EmbeddedHistory::open(&folder.path().join("history.db")).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut round = 0;
     measure("embedded write", || {
         round += 1;
-        let batch = Batch { readings: readings(round), tags: Arc::clone(tags) };
+        let batch = ReadingBatch { readings: readings(round), tags: Arc::clone(tags) };
         runtime.block_on(series.write(Arc::new(batch), NOW)).unwrap();
     });
 }

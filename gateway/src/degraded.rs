@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use standpipe_config::{Config, ConfigFault, ConfigFaults};
 use standpipe_engine::health::{DegradedPart, Trouble};
+use standpipe_machine::Machine;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::Text;
 use standpipe_series::off::NoHistory;
@@ -33,6 +34,7 @@ pub struct Start<'a> {
     pub config: &'a Config,
     /// What is wrong with the configuration.
     pub faults: Option<&'a ConfigFaults>,
+    pub machine: &'a Machine,
     pub now: Ms,
 }
 
@@ -189,7 +191,7 @@ impl Start<'_> {
     pub fn accounts(&self) -> Result<(Accounts, Option<Trouble>), AccountError> {
         let store = &self.config.store.path;
         let place = Database::Accounts.place(store);
-        let open = || Accounts::open(store);
+        let open = || Accounts::open(store, &self.machine.entropy);
         match opened_anew((&place, self.now), open, AccountError::is_damaged) {
             Ok((accounts, aside)) => {
                 let before =
@@ -241,7 +243,7 @@ impl Start<'_> {
                 format!("目前无人能登录：{why}。处理后请重启网关。终端和通知照常工作。"),
             ),
         );
-        Ok((Accounts::in_memory()?, Some(trouble)))
+        Ok((Accounts::in_memory(&self.machine.entropy)?, Some(trouble)))
     }
 
     /// The store that was here is not the one that is here now.

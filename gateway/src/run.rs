@@ -10,12 +10,11 @@
 //! Each task has a thread of its own, so that none waits for another's work. Not here: what runs
 //! where there is no gateway to run (`cli`), the town that speaks to it (`demo`).
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
@@ -23,14 +22,16 @@ use standpipe_config::{Config, ConfigFaults, KeepConfig, StoreConfig};
 use standpipe_engine::decoders::ChosenDecoders;
 use standpipe_engine::entry::Opening;
 use standpipe_engine::feed::{Feed, Port};
-use standpipe_engine::health::{DegradedPart, Health, Status, Trouble};
+use standpipe_engine::health::{DegradedPart, Health, PartStatus, Trouble};
 use standpipe_engine::source::{Inlet, SourceIx, Sources, receipts};
 use standpipe_engine::{
-    self, Engine, EngineHandle, Outlets, Queues, Rings, Waiting, bells, queues,
+    self, Engine, EngineHandle, Outlets, QueueLengths, Queues, Rings, bells, queues,
 };
+use standpipe_machine::Machine;
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::GRACE;
 use standpipe_machine::output::complain;
+use standpipe_machine::threads;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::wire::decoder::{MAKERS, by_device};
@@ -44,7 +45,7 @@ use standpipe_store::{KnownIds, Loaded, Reader, Store, StoreError};
 use standpipe_transport::ingest::{self, Lane};
 use standpipe_transport::mqtt::{BadBroker, Broker};
 use standpipe_web::api::ApiState;
-use standpipe_web::api::auth::{Door, Token};
+use standpipe_web::api::auth::{Access, AdminToken};
 use standpipe_web::api::town::Town;
 use standpipe_web::serve::{self, ServeError};
 use tokio::time::timeout;
@@ -94,8 +95,8 @@ pub enum StartError {
 ///
 /// # Errors
 /// [`StartError`]; then nothing runs.
-pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
-    start_despite(config, None, clock)
+pub fn start(config: Config, machine: Machine) -> Result<Running, StartError> {
+    start_despite(config, None, machine)
 }
 
 /// The same with a configuration of which something is at fault. What is not needed to page stops
@@ -106,15 +107,16 @@ pub fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
 pub fn start_despite(
     mut config: Config,
     faults: Option<&ConfigFaults>,
-    clock: Clock,
+    machine: Machine,
 ) -> Result<Running, StartError> {
+    let clock = machine.clock.clone();
     let (http, listener) = listen(&config)?;
     let broker = Broker::of(&config.mqtt)?;
     let metrics = standpipe_web::metrics::install()?;
     let OpenedStore { store, mut loaded, gateway, untaken, unknown, known_ids, lost } =
-        open(&mut config, clock.now())?;
+        open(&mut config, &machine)?;
     standpipe_engine::came_back(&mut loaded, &clock.moment());
-    let start = Start { config: &config, faults, now: clock.now() };
+    let start = Start { config: &config, faults, machine: &machine, now: clock.now() };
     let mut troubles = vec![start.keys(), start.receivers(&unknown), start.rows(&loaded.skipped)];
     troubles.push((known_ids == KnownIds::Others).then(|| start.ids()));
     troubles.push(lost.map(|lost| start.store(&lost)));
@@ -191,11 +193,12 @@ fn feeds(
     let decoders = decoders.clone();
     let decoder = by_device(root, MAKERS, move |device| decoders.get(device));
     let root = root.into();
-    let (gateway, statuses) = (gateway.into(), ingest::Granted::default());
-    let lanes = ingest::Setup { broker, root, gateway, decoder, clock, statuses };
+    let (gateway, granted) = (gateway.into(), ingest::Granted::default());
+    let lanes = ingest::LaneSetup { broker, root, gateway, decoder, clock, granted };
     vec![
-        ingest::lane(&lanes, Lane::Alarm),     // alarms, replies, people
-        ingest::lane(&lanes, Lane::Status),    // Last Wills, and devices that are back
+        ingest::lane(&lanes, Lane::Alarm),     // alarms
+        ingest::lane(&lanes, Lane::Status),    // Last Wills, devices that are back, replies
+        ingest::lane(&lanes, Lane::Action),    // people at the stations
         ingest::lane(&lanes, Lane::Telemetry), // readings, and whatever is nobody's
     ]
 }
@@ -210,9 +213,9 @@ struct With {
 }
 
 impl With {
-    fn pages(&self, stop: CancellationToken) -> standpipe_notify::Setup {
+    fn pages(&self, stop: CancellationToken) -> standpipe_notify::SenderSetup {
         let Self { path, engine, rings, clock, .. } = self;
-        standpipe_notify::Setup {
+        standpipe_notify::SenderSetup {
             store: path.clone(),
             engine: engine.clone(),
             rings: rings.clone(),
@@ -256,10 +259,12 @@ impl With {
         history: Arc<dyn Series>,
         metrics: PrometheusHandle,
         accounts: Accounts,
-        door: Door,
+        door: Access,
     ) -> ApiState {
+        let store = Readers::new(self.path.clone());
         ApiState {
-            store: Readers::new(self.path.clone()),
+            reports: store.one_apart(),
+            store,
             engine: self.engine.clone(),
             history,
             health: Arc::clone(&self.health),
@@ -360,7 +365,7 @@ impl Running {
         let Some(handle) = &self.handle else { return false };
         let taken = timeout(within, handle.alive()).await;
         taken.is_ok_and(|outcome| outcome.is_ok())
-            || matches!(self.health.store.status(), Status::Failing { .. })
+            || matches!(self.health.store.status(), PartStatus::Failing { .. })
     }
 
     /// Stops: first what brings work, then what takes it away, and the engine last, when it has
@@ -375,7 +380,9 @@ impl Running {
         let clock = Clock::new();
         let deadline = clock.instant() + GRACE;
         self.sources.stop.cancel();
-        wait(&clock, deadline, || self.sources.running() || handle.waiting() != Waiting::default());
+        wait(&clock, deadline, || {
+            self.sources.running() || handle.waiting() != QueueLengths::default()
+        });
         self.senders.stop.cancel();
         wait(&clock, deadline, || self.senders.running());
         drop(handle);
@@ -411,7 +418,7 @@ impl Drop for Running {
 /// Waits as long as `busy`, and no longer than `deadline`.
 fn wait(clock: &Clock, deadline: Instant, busy: impl Fn() -> bool) {
     while busy() && clock.instant() < deadline {
-        std::thread::sleep(LOOK_EVERY);
+        clock.sleep(LOOK_EVERY);
     }
 }
 
@@ -436,13 +443,13 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 fn accounts(
     start: &Start<'_>,
     troubles: &mut Vec<Option<Trouble>>,
-) -> Result<(Accounts, Door), StartError> {
+) -> Result<(Accounts, Access), StartError> {
     let (accounts, lost) = start.accounts()?;
     let is_first = lost.is_none();
     troubles.push(lost);
     let http = &start.config.http;
     if http.door == standpipe_config::HttpDoor::ThisMachine {
-        return Ok((accounts, Door::ThisMachine { csrf: key()?.into() }));
+        return Ok((accounts, Access::ThisMachine { csrf: key(&start.machine.entropy)?.into() }));
     }
     let first = if is_first { accounts.first_admin(start.now) } else { Ok(None) };
     let (accounts, first) = match first {
@@ -461,8 +468,8 @@ fn accounts(
             http.url
         ));
     }
-    let admin = http.admin_token.as_ref().and_then(|secret| Token::new(secret.expose()));
-    Ok((accounts, Door::Accounts { admin }))
+    let admin = http.admin_token.as_ref().and_then(|secret| AdminToken::new(secret.expose()));
+    Ok((accounts, Access::Accounts { admin }))
 }
 
 /// The engine, on a thread of its own.
@@ -473,7 +480,7 @@ fn write(
     give_up: CancellationToken,
 ) -> io::Result<JoinHandle<()>> {
     let run = move || standpipe_engine::run(engine, queues, outlets, || give_up.is_cancelled());
-    Builder::new().name("engine".to_owned()).spawn(run)
+    threads::start("engine", run)
 }
 
 /// Where people are to be served.
@@ -511,7 +518,7 @@ fn serve(
     stop: CancellationToken,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Builder::new().name("api".to_owned()).spawn(move || {
+    threads::start("api", move || {
         let served = runtime.block_on(async {
             let Some(listener) = listening.listener(&state, &stop).await else { return Ok(()) };
             let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -540,7 +547,8 @@ struct OpenedStore {
     lost: Option<LostStore>,
 }
 
-fn open(config: &mut Config, now: Ms) -> Result<OpenedStore, StartError> {
+fn open(config: &mut Config, machine: &Machine) -> Result<OpenedStore, StartError> {
+    let now = machine.clock.now();
     let StoreConfig { path, choice } = &config.store;
     let (mut store, lost) = Store::open_or_recover(path, (&stamp(now), now), *choice)?;
     let (mut opening, untaken) = opening(&store, config, lost.as_ref())?;
@@ -548,8 +556,10 @@ fn open(config: &mut Config, now: Ms) -> Result<OpenedStore, StartError> {
     stations.extend(opening.stations.iter().map(|station| station.id.clone()));
     let unknown = degraded::widen_unknown(config, &stations, lost.as_ref());
     opening.plan = config.plan();
-    let gateway = store.identity(RandomState::new().build_hasher().finish())?;
-    let secret = ids::secret(config.folder.as_deref(), &config.store.path);
+    // Where nothing is random, the time tells it from most others.
+    let name = machine.entropy.bytes().map_or(now.unsigned_abs(), u64::from_le_bytes);
+    let gateway = store.identity(name)?;
+    let secret = ids::secret(config.folder.as_deref(), &config.store.path, &machine.entropy);
     let known_ids = store.know_ids(&secret)?;
     let loaded = opening.load(&mut store, secret)?;
     store.mark();

@@ -201,7 +201,7 @@ fn whoever_stops_reading_ends_nothing_in_a_panic() {
     let folder = folder(&[("bad.csv", bad), ("readings.csv", &recorded()), ("cut.csv", &cut)]);
     let registry = "--stations stations.csv --devices devices.csv";
     let span = "--device H1 --from 2026-11-01 --to 2026-12-01";
-    let history = standpipe_series::embedded::Embedded::open(&folder.path().join("history.db"));
+    let history = standpipe_series::embedded::EmbeddedHistory::open(&folder.path().join("history.db"));
     drop(history.unwrap());
     for (line, code) in [
         (format!("import {registry}"),                                                0),

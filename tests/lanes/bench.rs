@@ -1,14 +1,14 @@
 //! One lane over a real broker; the test is the engine, and so decides when something is on disk.
 
 use standpipe_engine::feed::Port;
-use standpipe_engine::health::Status;
+use standpipe_engine::health::PartStatus;
 use standpipe_engine::source::{Facts, Outlet, SourceIx, Sources, receipts};
 use standpipe_engine::{Delivery, Inbox, Input, Queues, queues};
 use standpipe_machine::clock::Clock;
 use standpipe_rules::wire::Message;
 use standpipe_rules::wire::decoder::Ours;
 use standpipe_tests::broker::Broker as Mosquitto;
-use standpipe_transport::ingest::{self, Granted, Lane, Setup};
+use standpipe_transport::ingest::{self, Granted, Lane, LaneSetup};
 use standpipe_transport::mqtt::Broker;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -53,14 +53,14 @@ impl Bench {
     }
 
     /// What the lanes of one gateway are made with.
-    pub fn setup(root: &str, broker: Broker) -> Setup {
+    pub fn setup(root: &str, broker: Broker) -> LaneSetup {
         let root: Box<str> = root.into();
         let (gateway, clock) = ("test".into(), Clock::new());
         let decoder = Arc::new(Ours::below(&root));
-        Setup { broker, root, gateway, decoder, clock, statuses: Granted::default() }
+        LaneSetup { broker, root, gateway, decoder, clock, granted: Granted::default() }
     }
 
-    pub fn of(setup: &Setup, lane: Lane) -> Self {
+    pub fn of(setup: &LaneSetup, lane: Lane) -> Self {
         let feed = ingest::lane(setup, lane);
         let facts = feed.facts().clone();
         let (engine, queues) = queues(&Sources::from_iter([facts.clone()]));
@@ -89,6 +89,7 @@ impl Bench {
         crossbeam_channel::select! {
             recv(self.queues.urgent) -> inbox => inbox.ok(),
             recv(self.queues.statuses) -> inbox => inbox.ok(),
+            recv(self.queues.actions) -> inbox => inbox.ok(),
             recv(self.queues.bulk) -> inbox => inbox.ok(),
             default(within) => None,
         }
@@ -132,7 +133,7 @@ impl Bench {
     }
 
     /// What the lane says of itself.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> PartStatus {
         self.facts.health.status()
     }
 

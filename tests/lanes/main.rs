@@ -6,7 +6,7 @@
 mod bench;
 mod topics;
 
-use standpipe_engine::health::Status;
+use standpipe_engine::health::PartStatus;
 use standpipe_engine::{Inbox, Input};
 use standpipe_machine::limits::BULK_QUEUE;
 use standpipe_rules::wire::Message;
@@ -53,7 +53,7 @@ fn a_restarted_broker_sends_everything_again_and_old_acknowledgements_are_void()
     let first: Vec<_> = (0..5).map(|_| bench.take()).collect();
     broker.stop();
     wait_for("the lane says that it is down", PATIENCE, || {
-        matches!(bench.status(), Status::Failing { .. }).then_some(())
+        matches!(bench.status(), PartStatus::Failing { .. }).then_some(())
     });
     first.iter().for_each(|delivery| bench.ack(delivery)); // too late: of a connection that is gone
     broker.start_again();
@@ -78,7 +78,9 @@ fn a_broker_that_forgot_everything_is_subscribed_to_again() {
     let bench = Bench::on(&broker, Lane::Alarm);
     broker.kill(); // nothing was saved: no session, no subscription
     broker.start_again();
-    wait_for("the lane is up again", PATIENCE, || (bench.status() == Status::Fine).then_some(()));
+    wait_for("the lane is up again", PATIENCE, || {
+        (bench.status() == PartStatus::Fine).then_some(())
+    });
     let device = Client::connect(broker.port, "device");
     let topic = "standpipe/v1/banan/SMK-1/alarm";
     let heard = wait_for("an alarm arrives", PATIENCE, || {
@@ -196,6 +198,43 @@ fn no_status_is_lost_when_statuses_get_a_session_of_their_own() {
     assert_eq!(numbers(&alarms, QUIET), Vec::<u32>::new());
 }
 
+/// Nor is an action, and its filter is given back at once: a comment that comes twice stands there twice.
+#[test]
+fn no_action_is_lost_or_comes_twice_when_actions_get_a_session_of_their_own() {
+    let (_folder, broker) = mosquitto();
+    before_statuses_had_a_session(broker.port);
+    let people = Client::connect(broker.port, "people");
+    let says = |numbers: std::ops::RangeInclusive<u32>| {
+        people.publish_all(numbers.map(|n| {
+            let topic = "standpipe/v1/stations/s/actions".to_owned();
+            let incident = r#""incident":"01M8PJDRD79ZJZJC807KK8AN81""#;
+            (topic, format!(r#"{{{incident},"action":"comment","note":"{n}"}}"#).into_bytes())
+        }));
+    };
+    let notes = |bench: &Bench| {
+        let mut notes = Vec::new();
+        while let Some(delivery) = bench.next(QUIET) {
+            bench.ack(&delivery);
+            if let Some(Message::Action { action, .. }) = &delivery.parsed.message {
+                notes.push(action.note.parse::<u32>().expect("a number"));
+            }
+        }
+        notes
+    };
+    says(1..=50); // nobody is there
+    let setup = Bench::setup("standpipe/v1", Broker::new("127.0.0.1", broker.port));
+    let alarms = Bench::of(&setup, Lane::Alarm);
+    assert_eq!(notes(&alarms), (1..=50).collect::<Vec<_>>(), "what was kept");
+    says(51..=60); // the action lane is not there yet
+    assert_eq!(notes(&alarms), (51..=60).collect::<Vec<_>>());
+    let actions = Bench::of(&setup, Lane::Action);
+    actions.is_up();
+    std::thread::sleep(QUIET);
+    says(61..=90);
+    assert_eq!(notes(&actions), (61..=90).collect::<Vec<_>>());
+    assert_eq!(notes(&alarms), Vec::<u32>::new(), "each once");
+}
+
 /// The alarm lane's session as 0.1.0 left it.
 fn before_statuses_had_a_session(port: u16) {
     let hello = Hello {
@@ -265,7 +304,7 @@ fn a_poison_message_does_not_stop_the_alarm_behind_it() {
     assert_eq!(reasons.len(), 4);
     assert!(reasons[..3].iter().all(|reason| !reason.is_empty()), "{reasons:?}");
     assert_eq!(reasons[3], "", "the alarm itself");
-    assert_eq!(bench.status(), Status::Fine);
+    assert_eq!(bench.status(), PartStatus::Fine);
 }
 
 #[test]
@@ -298,8 +337,8 @@ fn two_gateways_with_one_store_are_told_apart_from_an_outage() {
     let _other = Bench::on(&broker, Lane::Alarm);
     let why =
         wait_for("the first one says why it was thrown out", PATIENCE, || match one.status() {
-            Status::Failing { why, .. } if why.contains("another client") => Some(why),
-            Status::Failing { .. } | Status::Fine | Status::Starting => None,
+            PartStatus::Failing { why, .. } if why.contains("another client") => Some(why),
+            PartStatus::Failing { .. } | PartStatus::Fine | PartStatus::Starting => None,
         });
     assert!(why.contains("`standpipe-alarm-test`"), "{why}");
 }
@@ -345,8 +384,8 @@ fn a_broker_that_wants_certificates_and_a_password_gets_both() {
     }
     let bench = Bench::start(at("localhost", "wrong"), Lane::Alarm);
     let why = wait_for("a wrong password is refused", PATIENCE, || match bench.status() {
-        Status::Failing { why, .. } => Some(why),
-        Status::Fine | Status::Starting => None,
+        PartStatus::Failing { why, .. } => Some(why),
+        PartStatus::Fine | PartStatus::Starting => None,
     });
     assert!(why.contains("check user, password"), "{why}");
 }

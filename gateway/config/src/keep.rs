@@ -21,10 +21,6 @@ pub struct KeepConfig {
     pub quarantine_days: u32,
     /// `quarantine_messages`: the same; the newest so many.
     pub quarantine_messages: u32,
-    /// `unclaimed_days`: devices that nobody registered, since they were last heard.
-    pub unclaimed_days: u32,
-    /// `unclaimed_devices`: the same; so many of them.
-    pub unclaimed_devices: u32,
     /// `archive_mib`: all files of the archive together; 0: there is none.
     pub archive_mib: u32,
 }
@@ -36,8 +32,6 @@ impl Default for KeepConfig {
             audit_days: 1_827,
             quarantine_days: 7,
             quarantine_messages: 10_000,
-            unclaimed_days: 30,
-            unclaimed_devices: 10_000,
             archive_mib: 1_024,
         }
     }
@@ -63,13 +57,6 @@ pub(super) fn read(mut section: Section, notes: &mut Notes) -> KeepConfig {
             "quarantine_messages",
             100..=100_000,
             usual.quarantine_messages,
-            notes,
-        ),
-        unclaimed_days: number("unclaimed_days", 1..=3_653, usual.unclaimed_days, notes),
-        unclaimed_devices: number(
-            "unclaimed_devices",
-            100..=1_000_000,
-            usual.unclaimed_devices,
             notes,
         ),
         archive_mib: number("archive_mib", 0..=1_048_576, usual.archive_mib, notes),

@@ -14,17 +14,17 @@ use standpipe_rules::registry::Profile;
 use standpipe_shared::Kind;
 
 /// One `[section]`.
-pub(super) struct Group {
+pub(super) struct KeySection {
     /// As in a full key; `webhook` is `[[webhook]]`, `profile` is `[profile.NAME]`.
     pub(super) name: &'static str,
     says: &'static str,
     /// Without those of formats: [`keys`] has all.
-    keys: &'static [Key],
+    keys: &'static [ConfigKey],
 }
 
 /// One key of it.
 #[derive(Clone, Copy)]
-pub(super) struct Key {
+pub(super) struct ConfigKey {
     pub(super) name: &'static str,
     default: Usual,
     /// Empty: said by formats.
@@ -50,131 +50,129 @@ use Usual::{Absent, Needed, Ruled, Written};
 
 /// All of them.
 #[rustfmt::skip] // a table
-pub(super) const ALL: &[Group] = &[
-    Group { name: "mqtt", says: "The broker and the session on it.", keys: &[
-        Key { name: "url", default: Needed, says: "The broker: `mqtt://host[:1883]` or, encrypted, `mqtts://host[:8883]`.", source: "" },
-        Key { name: "root", default: Written("\"standpipe/v1\""), says: "What all topics begin with; the same in every device.", source: "" },
-        Key { name: "username", default: Absent, says: "The gateway's user name, if the broker asks for a password.", source: "" },
-        Key { name: "password_file", default: Absent, says: "Its trimmed content is the password.", source: "" },
-        Key { name: "ca_file", default: Absent, says: "With `mqtts`: who signed the broker's certificate, PEM. Without it, a public authority did.", source: "" },
-        Key { name: "client_cert_file", default: Absent, says: "With `mqtts`: the gateway's certificate, if the broker asks for one, PEM.", source: "" },
-        Key { name: "client_key_file", default: Absent, says: "The key of that certificate, PEM.", source: "" },
+pub(super) const ALL: &[KeySection] = &[
+    KeySection { name: "mqtt", says: "The broker and the session on it.", keys: &[
+        ConfigKey { name: "url", default: Needed, says: "The broker: `mqtt://host[:1883]` or, encrypted, `mqtts://host[:8883]`.", source: "" },
+        ConfigKey { name: "root", default: Written("\"standpipe/v1\""), says: "What all topics begin with; the same in every device.", source: "" },
+        ConfigKey { name: "username", default: Absent, says: "The gateway's user name, if the broker asks for a password.", source: "" },
+        ConfigKey { name: "password_file", default: Absent, says: "Its trimmed content is the password.", source: "" },
+        ConfigKey { name: "ca_file", default: Absent, says: "With `mqtts`: who signed the broker's certificate, PEM. Without it, a public authority did.", source: "" },
+        ConfigKey { name: "client_cert_file", default: Absent, says: "With `mqtts`: the gateway's certificate, if the broker asks for one, PEM.", source: "" },
+        ConfigKey { name: "client_key_file", default: Absent, says: "The key of that certificate, PEM.", source: "" },
     ]},
-    Group { name: "http", says: "The API and the console.", keys: &[
-        Key { name: "listen", default: Written("\"127.0.0.1:8080\""), says: "Address and port. Put something that encrypts in front of anything but loopback.", source: "" },
-        Key { name: "url", default: Written("\"http://127.0.0.1:8080\""), says: "How people reach the console: it is in the links of messages. Without it, `listen`.", source: "" },
-        Key { name: "timezone", default: Written("\"Asia/Shanghai\""), says: "The town's, for people and monthly reports: an IANA name.", source: "" },
-        Key { name: "language", default: Written("\"zh\""), says: "`zh` or `en`: of messages that are in one language only.", source: "" },
-        Key { name: "map_file", default: Absent, says: "Lines beneath the map: a GeoJSON of roads, rivers, borders.", source: "" },
+    KeySection { name: "http", says: "The API and the console.", keys: &[
+        ConfigKey { name: "listen", default: Written("\"127.0.0.1:8080\""), says: "Address and port. Put something that encrypts in front of anything but loopback.", source: "" },
+        ConfigKey { name: "url", default: Written("\"http://127.0.0.1:8080\""), says: "How people reach the console: it is in the links of messages. Without it, `listen`.", source: "" },
+        ConfigKey { name: "timezone", default: Written("\"Asia/Shanghai\""), says: "The town's, for people and monthly reports: an IANA name.", source: "" },
+        ConfigKey { name: "language", default: Written("\"zh\""), says: "`zh` or `en`: of messages that are in one language only.", source: "" },
+        ConfigKey { name: "map_file", default: Absent, says: "Lines beneath the map: a GeoJSON of roads, rivers, borders.", source: "" },
     ]},
-    Group { name: "store", says: "What must not be lost.", keys: &[
-        Key { name: "path", default: Written("\"standpipe.db\""), says: "The SQLite file. Embedded history is kept beside it, in `history.db`.", source: "" },
+    KeySection { name: "store", says: "What must not be lost.", keys: &[
+        ConfigKey { name: "path", default: Written("\"standpipe.db\""), says: "The SQLite file. Embedded history is kept beside it, in `history.db`.", source: "" },
     ]},
-    Group { name: "influx", says: "History in InfluxDB 2. Without this section it is embedded.", keys: &[
-        Key { name: "url", default: Written("\"http://127.0.0.1:8086\""), says: "Where it is.", source: "" },
-        Key { name: "org", default: Written("\"standpipe\""), says: "Its organisation.", source: "" },
-        Key { name: "token_file", default: Written("\"influx.token\""), says: "Its trimmed content is a token that may write and read the bucket.", source: "" },
-        Key { name: "bucket", default: Written("\"standpipe\""), says: "For raw readings. The hourly ones are in the bucket of that name with `_1h` behind.", source: "" },
-        Key { name: "ca_file", default: Absent, says: "With `https`: who signed its certificate, PEM; nobody else is believed then. Without it: a public authority, or one that this system trusts (`SSL_CERT_FILE`).", source: "" },
+    KeySection { name: "influx", says: "History in InfluxDB 2. Without this section it is embedded.", keys: &[
+        ConfigKey { name: "url", default: Written("\"http://127.0.0.1:8086\""), says: "Where it is.", source: "" },
+        ConfigKey { name: "org", default: Written("\"standpipe\""), says: "Its organisation.", source: "" },
+        ConfigKey { name: "token_file", default: Written("\"influx.token\""), says: "Its trimmed content is a token that may write and read the bucket.", source: "" },
+        ConfigKey { name: "bucket", default: Written("\"standpipe\""), says: "For raw readings. The hourly ones are in the bucket of that name with `_1h` behind.", source: "" },
+        ConfigKey { name: "ca_file", default: Absent, says: "With `https`: who signed its certificate, PEM; nobody else is believed then. Without it: a public authority, or one that this system trusts (`SSL_CERT_FILE`).", source: "" },
     ]},
-    Group { name: "webhook", says: "Receivers besides the stations' own topics; one section per receiver.", keys: &[
-        Key { name: "name", default: Needed, says: "Pages are kept under this name; another name is another receiver.", source: "" },
-        Key { name: "url", default: Needed, says: "Where incidents are sent. Mail: `smtps://host` (encrypted from the first byte) or `smtp://host` (encrypted by STARTTLS, unless the host is this machine and there is no `ca_file`).", source: "" },
-        Key { name: "token_file", default: Absent, says: "Its trimmed content stands for `{token}` in `url`: a robot's key.", source: "" },
-        Key { name: "station", default: Absent, says: "Whose incidents. Without it: everybody's.", source: "" },
-        Key { name: "role", default: Written("\"officer\""), says: "`officer`: told with the station (step 1). `chief`: when the station does not answer (step 2). `admin`: of the gateway's own troubles.", source: "" },
-        Key { name: "severities", default: Written("[]"), says: "Some of `fire`, `critical`, `warning`, `notice`. Empty: all that page, which a notice never does. With `notice` it is sent the daily digest of its station and those below, whatever its `role` and `steps`.", source: "" },
-        Key { name: "steps", default: Written("[]"), says: "Some of 1, 2 and 3. Empty: all that fit the role.", source: "" },
-        Key { name: "secret_file", default: Absent, says: "", source: "" },
-        Key { name: "ca_file", default: Absent, says: "With `https`, `smtps` or STARTTLS: who signed the receiver's certificate, PEM; nobody else is believed then. Without it: a public authority, or one that this system trusts (`SSL_CERT_FILE`).", source: "" },
-        Key { name: "format", default: Written("\"json\""), says: "", source: "the robots' own limits" },
-        Key { name: "pace", default: Absent, says: "How many messages it takes: `20/min`, `1/s`, `200/h`. What is owed beyond it is sent in bundles, several incidents in one message. Without it: `json` and `cap` 200/s, `sms` 1/s, all others 20/min.", source: "the robots' own limits" },
+    KeySection { name: "webhook", says: "Receivers besides the stations' own topics; one section per receiver.", keys: &[
+        ConfigKey { name: "name", default: Needed, says: "Pages are kept under this name; another name is another receiver.", source: "" },
+        ConfigKey { name: "url", default: Needed, says: "Where incidents are sent. Mail: `smtps://host` (encrypted from the first byte) or `smtp://host` (encrypted by STARTTLS, unless the host is this machine and there is no `ca_file`).", source: "" },
+        ConfigKey { name: "token_file", default: Absent, says: "Its trimmed content stands for `{token}` in `url`: a robot's key.", source: "" },
+        ConfigKey { name: "station", default: Absent, says: "Whose incidents. Without it: everybody's.", source: "" },
+        ConfigKey { name: "role", default: Written("\"officer\""), says: "`officer`: told with the station (step 1). `chief`: when the station does not answer (step 2). `admin`: of the gateway's own troubles.", source: "" },
+        ConfigKey { name: "severities", default: Written("[]"), says: "Some of `fire`, `critical`, `warning`, `notice`. Empty: all that page, which a notice never does. With `notice` it is sent the daily digest of its station and those below, whatever its `role` and `steps`.", source: "" },
+        ConfigKey { name: "steps", default: Written("[]"), says: "Some of 1, 2 and 3. Empty: all that fit the role.", source: "" },
+        ConfigKey { name: "secret_file", default: Absent, says: "", source: "" },
+        ConfigKey { name: "ca_file", default: Absent, says: "With `https`, `smtps` or STARTTLS: who signed the receiver's certificate, PEM; nobody else is believed then. Without it: a public authority, or one that this system trusts (`SSL_CERT_FILE`).", source: "" },
+        ConfigKey { name: "format", default: Written("\"json\""), says: "", source: "the robots' own limits" },
+        ConfigKey { name: "pace", default: Absent, says: "How many messages it takes: `20/min`, `1/s`, `200/h`. What is owed beyond it is sent in bundles, several incidents in one message. Without it: `json` and `cap` 200/s, `sms` 1/s, all others 20/min.", source: "the robots' own limits" },
     ]},
-    Group { name: "escalation.fire", says: "When more people are told of a fire. 0 is never.", keys: &[
-        Key { name: "step2_s", default: Ruled, says: "From the page until the chief and the two nearest stations are told.", source: "" },
-        Key { name: "step3_s", default: Ruled, says: "From the page until the station above is told.", source: "" },
-        Key { name: "repeat_s", default: Ruled, says: "From the last step until everybody is told again, and between the repetitions after that.", source: "" },
-        Key { name: "forgotten_s", default: Ruled, says: "From a person's last act until the incident pages again.", source: "" },
+    KeySection { name: "escalation.fire", says: "When more people are told of a fire. 0 is never.", keys: &[
+        ConfigKey { name: "step2_s", default: Ruled, says: "From the page until the chief and the two nearest stations are told.", source: "" },
+        ConfigKey { name: "step3_s", default: Ruled, says: "From the page until the station above is told.", source: "" },
+        ConfigKey { name: "repeat_s", default: Ruled, says: "From the last step until everybody is told again, and between the repetitions after that.", source: "" },
+        ConfigKey { name: "forgotten_s", default: Ruled, says: "From a person's last act until the incident pages again.", source: "" },
     ]},
-    Group { name: "escalation.critical", says: "The same for what is critical, such as a dry hydrant.", keys: &[
-        Key { name: "step2_s", default: Ruled, says: "As for a fire.", source: "" },
-        Key { name: "step3_s", default: Ruled, says: "As for a fire.", source: "" },
-        Key { name: "repeat_s", default: Ruled, says: "As for a fire; one receiver is reminded of all critical water at most this often.", source: "" },
-        Key { name: "forgotten_s", default: Ruled, says: "As for a fire.", source: "" },
+    KeySection { name: "escalation.critical", says: "The same for what is critical, such as a dry hydrant.", keys: &[
+        ConfigKey { name: "step2_s", default: Ruled, says: "As for a fire.", source: "" },
+        ConfigKey { name: "step3_s", default: Ruled, says: "As for a fire.", source: "" },
+        ConfigKey { name: "repeat_s", default: Ruled, says: "As for a fire; one receiver is reminded of all critical water at most this often.", source: "" },
+        ConfigKey { name: "forgotten_s", default: Ruled, says: "As for a fire.", source: "" },
     ]},
-    Group { name: "escalation.warning", says: "The same for warnings.", keys: &[
-        Key { name: "step2_s", default: Ruled, says: "As for a fire.", source: "" },
-        Key { name: "step3_s", default: Ruled, says: "As for a fire.", source: "" },
-        Key { name: "repeat_s", default: Ruled, says: "As for a fire.", source: "" },
-        Key { name: "forgotten_s", default: Ruled, says: "As for a fire.", source: "" },
+    KeySection { name: "escalation.warning", says: "The same for warnings.", keys: &[
+        ConfigKey { name: "step2_s", default: Ruled, says: "As for a fire.", source: "" },
+        ConfigKey { name: "step3_s", default: Ruled, says: "As for a fire.", source: "" },
+        ConfigKey { name: "repeat_s", default: Ruled, says: "As for a fire.", source: "" },
+        ConfigKey { name: "forgotten_s", default: Ruled, says: "As for a fire.", source: "" },
     ]},
-    Group { name: "verify", says: "How a repair is believed.", keys: &[
-        Key { name: "hours", default: Written("24"), says: "A repaired hydrant must hold its pressure for so much covered time.", source: "" },
+    KeySection { name: "verify", says: "How a repair is believed.", keys: &[
+        ConfigKey { name: "hours", default: Written("24"), says: "A repaired hydrant must hold its pressure for so much covered time.", source: "" },
     ]},
-    Group { name: "digest", says: "Once a day, what pages nobody: notices that are open, and those that ended since the last digest.", keys: &[
-        Key { name: "at", default: Written("\"08:00\""), says: "The time of day in `http.timezone`. `\"off\"` or empty: never. It goes to each `[[webhook]]` whose `severities` name `notice` (`cap` gets none); everybody has the page `/digest`.", source: "" },
+    KeySection { name: "digest", says: "Once a day, what pages nobody: notices that are open, and those that ended since the last digest.", keys: &[
+        ConfigKey { name: "at", default: Written("\"08:00\""), says: "The time of day in `http.timezone`. `\"off\"` or empty: never. It goes to each `[[webhook]]` whose `severities` name `notice` (`cap` gets none); everybody has the page `/digest`.", source: "" },
     ]},
-    Group { name: "keep", says: "For how long what is over stays in the databases. What is older, or more, is first written to the folder `archive` beside the store, as lines of JSON, and deleted then.", keys: &[
-        Key { name: "incidents_days", default: Written("1827"), says: "Closed incidents, with their trail and pages; at least 31. Open ones stay.", source: "" },
-        Key { name: "audit_days", default: Written("1827"), says: "The audit log; at least 31.", source: "" },
-        Key { name: "quarantine_days", default: Written("7"), says: "Messages that were not understood.", source: "" },
-        Key { name: "quarantine_messages", default: Written("10000"), says: "The same: the newest so many. Twice as many are never kept, however fast they come; what is beyond that is counted and not archived.", source: "" },
-        Key { name: "unclaimed_days", default: Written("30"), says: "Devices that nobody registered and of which no incident is open, since they were last heard.", source: "" },
-        Key { name: "unclaimed_devices", default: Written("10000"), says: "The same: so many of them; the longest silent go first. An alarm of one more still pages.", source: "" },
-        Key { name: "archive_mib", default: Written("1024"), says: "All files of the archive together; the oldest are deleted beyond it, those of messages and devices before those of people and incidents. 0: there is no archive.", source: "" },
+    KeySection { name: "keep", says: "For how long what is over stays in the databases. What is older, or more, is first written to the folder `archive` beside the store, as lines of JSON, and deleted then.", keys: &[
+        ConfigKey { name: "incidents_days", default: Written("1827"), says: "Closed incidents, with their trail and pages; at least 31. Open ones stay.", source: "" },
+        ConfigKey { name: "audit_days", default: Written("1827"), says: "The audit log; at least 31.", source: "" },
+        ConfigKey { name: "quarantine_days", default: Written("7"), says: "Messages that were not understood.", source: "" },
+        ConfigKey { name: "quarantine_messages", default: Written("10000"), says: "The same: the newest so many. Twice as many are never kept, however fast they come; what is beyond that is counted and not archived.", source: "" },
+        ConfigKey { name: "archive_mib", default: Written("1024"), says: "All files of the archive together; the oldest are deleted beyond it, those of messages and devices before those of people and incidents. 0: there is no archive.", source: "" },
     ]},
-    Group { name: "registry", says: "Files that are imported at every start: all of both, or nothing of either. When one cannot be read or has a fault, a gateway that has stations or devices stored starts with these and says so on every page; `check` and a first start refuse.", keys: &[
-        Key { name: "stations", default: Absent, says: "Stations, CSV, at most 32 MiB.", source: "" },
-        Key { name: "devices", default: Absent, says: "Devices, CSV, at most 32 MiB.", source: "" },
+    KeySection { name: "registry", says: "Files that are imported at every start: all of both, or nothing of either. When one cannot be read or has a fault, a gateway that has stations or devices stored starts with these and says so on every page; `check` and a first start refuse.", keys: &[
+        ConfigKey { name: "stations", default: Absent, says: "Stations, CSV, at most 32 MiB.", source: "" },
+        ConfigKey { name: "devices", default: Absent, says: "Devices, CSV, at most 32 MiB.", source: "" },
     ]},
-    Group { name: "profile", says: "Numbers that judge devices; one section a profile, which changes what it names. The defaults are those of `municipal`.", keys: &[
-        Key { name: "base", default: Written("\"municipal\""), says: "The built-in profile it starts from: `municipal`, `indoor` (`min_kpa` 70), `indoor_highrise` (100), `indoor_supertall` (150), `smoke_home`, `smoke_site` (`battery_mv` 2700). A profile that has the name of one of these starts from that one.", source: "indoor: GB 50974-2014 §5.2.2" },
-        Key { name: "outdoor", default: Ruled, says: "Whether its hydrants can feed a fire engine.", source: "" },
-        Key { name: "interval_s", default: Ruled, says: "Between readings, where neither the registry nor the device says.", source: "" },
-        Key { name: "min_kpa", default: Ruled, says: "`low_pressure` under this.", source: "GB 50974-2014 §7.2.8, at rest" },
-        Key { name: "max_kpa", default: Ruled, says: "`high_pressure` over this.", source: "" },
-        Key { name: "low_for_s", default: Ruled, says: "`low_pressure` and `no_water`: for so long, and two readings.", source: "" },
-        Key { name: "low_clear_margin_kpa", default: Ruled, says: "`low_pressure` ends this far above `min_kpa` …", source: "" },
-        Key { name: "low_clear_for_s", default: Ruled, says: "… held for so long; also `no_water`'s.", source: "" },
-        Key { name: "no_water_kpa", default: Ruled, says: "`no_water` under this.", source: "" },
-        Key { name: "no_water_clear_kpa", default: Ruled, says: "`no_water` ends at this.", source: "" },
-        Key { name: "high_for_s", default: Ruled, says: "`high_pressure` for so long.", source: "longer than a water hammer, which lasts seconds" },
-        Key { name: "high_clear_margin_kpa", default: Ruled, says: "`high_pressure` ends this far below `max_kpa`.", source: "" },
-        Key { name: "open_for_s", default: Ruled, says: "`hydrant_open` for so long.", source: "published designs: debounced for 10 s" },
-        Key { name: "open_clear_for_s", default: Ruled, says: "`hydrant_open` ends when shut for so long.", source: "" },
-        Key { name: "tilt_deg", default: Ruled, says: "`knocked` at this angle.", source: "published designs: 30° and 45°" },
-        Key { name: "tilt_clear_deg", default: Ruled, says: "`knocked` ends under this angle.", source: "" },
-        Key { name: "tilt_for_s", default: Ruled, says: "`knocked` for so long.", source: "published designs: debounced for 10 s" },
-        Key { name: "freezing_c", default: Ruled, says: "`freezing` at or under this.", source: "published designs: 2 °C" },
-        Key { name: "freezing_clear_c", default: Ruled, says: "`freezing` ends at this.", source: "" },
-        Key { name: "freezing_for_s", default: Ruled, says: "`freezing` for so long.", source: "" },
-        Key { name: "loop_min_ma", default: Ruled, says: "`sensor_fault` under this current of the loop.", source: "NAMUR NE 43" },
-        Key { name: "loop_max_ma", default: Ruled, says: "`sensor_fault` over this current of the loop.", source: "NAMUR NE 43" },
-        Key { name: "stuck_readings", default: Ruled, says: "`sensor_fault` when pressure is the same in so many …", source: "" },
-        Key { name: "stuck_for_s", default: Ruled, says: "… for so long …", source: "" },
-        Key { name: "stuck_above_kpa", default: Ruled, says: "… but never below this.", source: "an empty pipe reads a constant 0" },
-        Key { name: "fault_clear_for_s", default: Ruled, says: "`sensor_fault` ends when good for so long.", source: "" },
-        Key { name: "battery_mv", default: Ruled, says: "`battery_low` under this …", source: "" },
-        Key { name: "battery_readings", default: Ruled, says: "… in so many.", source: "" },
-        Key { name: "battery_clear_margin_mv", default: Ruled, says: "`battery_low` ends this far above.", source: "" },
-        Key { name: "smoke_db_m", default: Ruled, says: "`smoke` at this obscuration …", source: "" },
-        Key { name: "smoke_readings", default: Ruled, says: "… in so many. An alarm of the detector needs none.", source: "" },
-        Key { name: "heat_c", default: Ruled, says: "`heat` at this temperature.", source: "" },
-        Key { name: "heat_rise_c_per_min", default: Ruled, says: "`heat` at this rate of rise between readings at most 60 s apart.", source: "" },
-        Key { name: "dirt_pct", default: Ruled, says: "`contamination` at this.", source: "" },
-        Key { name: "dirt_clear_pct", default: Ruled, says: "`contamination` ends under this.", source: "" },
-        Key { name: "offline_intervals", default: Ruled, says: "`offline` after so many without a message …", source: "" },
-        Key { name: "offline_min_s", default: Ruled, says: "… and at least so long.", source: "" },
+    KeySection { name: "profile", says: "Numbers that judge devices; one section a profile, which changes what it names. The defaults are those of `municipal`.", keys: &[
+        ConfigKey { name: "base", default: Written("\"municipal\""), says: "The built-in profile it starts from: `municipal`, `indoor` (`min_kpa` 70), `indoor_highrise` (100), `indoor_supertall` (150), `smoke_home`, `smoke_site` (`battery_mv` 2700). A profile that has the name of one of these starts from that one.", source: "indoor: GB 50974-2014 §5.2.2" },
+        ConfigKey { name: "outdoor", default: Ruled, says: "Whether its hydrants can feed a fire engine.", source: "" },
+        ConfigKey { name: "interval_s", default: Ruled, says: "Between readings, where neither the registry nor the device says.", source: "" },
+        ConfigKey { name: "min_kpa", default: Ruled, says: "`low_pressure` under this.", source: "GB 50974-2014 §7.2.8, at rest" },
+        ConfigKey { name: "max_kpa", default: Ruled, says: "`high_pressure` over this.", source: "" },
+        ConfigKey { name: "low_for_s", default: Ruled, says: "`low_pressure` and `no_water`: for so long, and two readings.", source: "" },
+        ConfigKey { name: "low_clear_margin_kpa", default: Ruled, says: "`low_pressure` ends this far above `min_kpa` …", source: "" },
+        ConfigKey { name: "low_clear_for_s", default: Ruled, says: "… held for so long; also `no_water`'s.", source: "" },
+        ConfigKey { name: "no_water_kpa", default: Ruled, says: "`no_water` under this.", source: "" },
+        ConfigKey { name: "no_water_clear_kpa", default: Ruled, says: "`no_water` ends at this.", source: "" },
+        ConfigKey { name: "high_for_s", default: Ruled, says: "`high_pressure` for so long.", source: "longer than a water hammer, which lasts seconds" },
+        ConfigKey { name: "high_clear_margin_kpa", default: Ruled, says: "`high_pressure` ends this far below `max_kpa`.", source: "" },
+        ConfigKey { name: "open_for_s", default: Ruled, says: "`hydrant_open` for so long.", source: "published designs: debounced for 10 s" },
+        ConfigKey { name: "open_clear_for_s", default: Ruled, says: "`hydrant_open` ends when shut for so long.", source: "" },
+        ConfigKey { name: "tilt_deg", default: Ruled, says: "`knocked` at this angle.", source: "published designs: 30° and 45°" },
+        ConfigKey { name: "tilt_clear_deg", default: Ruled, says: "`knocked` ends under this angle.", source: "" },
+        ConfigKey { name: "tilt_for_s", default: Ruled, says: "`knocked` for so long.", source: "published designs: debounced for 10 s" },
+        ConfigKey { name: "freezing_c", default: Ruled, says: "`freezing` at or under this.", source: "published designs: 2 °C" },
+        ConfigKey { name: "freezing_clear_c", default: Ruled, says: "`freezing` ends at this.", source: "" },
+        ConfigKey { name: "freezing_for_s", default: Ruled, says: "`freezing` for so long.", source: "" },
+        ConfigKey { name: "loop_min_ma", default: Ruled, says: "`sensor_fault` under this current of the loop.", source: "NAMUR NE 43" },
+        ConfigKey { name: "loop_max_ma", default: Ruled, says: "`sensor_fault` over this current of the loop.", source: "NAMUR NE 43" },
+        ConfigKey { name: "stuck_readings", default: Ruled, says: "`sensor_fault` when pressure is the same in so many …", source: "" },
+        ConfigKey { name: "stuck_for_s", default: Ruled, says: "… for so long …", source: "" },
+        ConfigKey { name: "stuck_above_kpa", default: Ruled, says: "… but never below this.", source: "an empty pipe reads a constant 0" },
+        ConfigKey { name: "fault_clear_for_s", default: Ruled, says: "`sensor_fault` ends when good for so long.", source: "" },
+        ConfigKey { name: "battery_mv", default: Ruled, says: "`battery_low` under this …", source: "" },
+        ConfigKey { name: "battery_readings", default: Ruled, says: "… in so many.", source: "" },
+        ConfigKey { name: "battery_clear_margin_mv", default: Ruled, says: "`battery_low` ends this far above.", source: "" },
+        ConfigKey { name: "smoke_db_m", default: Ruled, says: "`smoke` at this obscuration …", source: "" },
+        ConfigKey { name: "smoke_readings", default: Ruled, says: "… in so many. An alarm of the detector needs none.", source: "" },
+        ConfigKey { name: "heat_c", default: Ruled, says: "`heat` at this temperature.", source: "" },
+        ConfigKey { name: "heat_rise_c_per_min", default: Ruled, says: "`heat` at this rate of rise between readings at most 60 s apart.", source: "" },
+        ConfigKey { name: "dirt_pct", default: Ruled, says: "`contamination` at this.", source: "" },
+        ConfigKey { name: "dirt_clear_pct", default: Ruled, says: "`contamination` ends under this.", source: "" },
+        ConfigKey { name: "offline_intervals", default: Ruled, says: "`offline` after so many without a message …", source: "" },
+        ConfigKey { name: "offline_min_s", default: Ruled, says: "… and at least so long.", source: "" },
     ]},
 ];
 
 /// The keys of a group, those of formats among them.
-pub(super) fn keys(group: &Group) -> Vec<Key> {
+pub(super) fn keys(group: &KeySection) -> Vec<ConfigKey> {
     let mut keys = group.keys.to_vec();
     if group.name == WEBHOOK {
         keys.extend(formats::own_keys().into_iter().map(|own| {
             let default = own.default.map_or(Absent, Written);
-            Key { name: own.name, default, says: "", source: "" }
+            ConfigKey { name: own.name, default, says: "", source: "" }
         }));
     }
     keys
@@ -184,7 +182,7 @@ pub(super) fn keys(group: &Group) -> Vec<Key> {
 const WEBHOOK: &str = "webhook";
 
 /// What a key is for.
-fn says(group: &Group, key: &Key) -> Cow<'static, str> {
+fn says(group: &KeySection, key: &ConfigKey) -> Cow<'static, str> {
     if group.name != WEBHOOK || !key.says.is_empty() {
         return Cow::Borrowed(key.says);
     }
@@ -215,7 +213,7 @@ fn of_formats(said: impl Fn(&FormatFacts) -> &'static str) -> String {
 }
 
 /// A key's default as it would be written in the file; `None` where there is none.
-pub(super) fn default(group: &Group, key: &Key) -> Option<String> {
+pub(super) fn default(group: &KeySection, key: &ConfigKey) -> Option<String> {
     match key.default {
         Needed | Absent => None,
         Written(text) => Some(text.to_owned()),
@@ -251,6 +249,9 @@ fn unit(key: &str) -> &'static str {
         ("_s", "s"),
         ("hours", "h"),
         ("_readings", "readings"),
+        ("_days", "d"),
+        ("_mib", "MiB"),
+        ("_messages", "messages"),
         ("_intervals", "intervals"),
         ("_file", "file"),
         ("path", "file"),
@@ -294,13 +295,13 @@ pub fn page() -> String {
     page
 }
 
-fn row(group: &Group, key: &Key) -> String {
+fn row(group: &KeySection, key: &ConfigKey) -> String {
     let default = match (&key.default, default(group, key)) {
         (_, Some(text)) => format!("`{text}`"),
         (Needed, None) => "required".to_owned(),
         (Absent | Written(_) | Ruled, None) => "—".to_owned(),
     };
-    let (says, Key { name, source, .. }) = (says(group, key), key);
+    let (says, ConfigKey { name, source, .. }) = (says(group, key), key);
     let source = if source.is_empty() { "—" } else { source };
     format!("| `{name}` | {default} | {} | {says} | {source} |\n", unit(name))
 }

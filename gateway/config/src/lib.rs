@@ -27,15 +27,15 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use standpipe_machine::small_file;
-use standpipe_receivers::Digests;
+use standpipe_receivers::DigestSupport;
 use standpipe_rules::changes::Receiver;
-use standpipe_rules::incidents::{Plan, Role, Route, Steps};
+use standpipe_rules::incidents::{Plan, ReceiverRole, Route, Steps};
 use standpipe_rules::pace::Pace;
 use standpipe_rules::registry::Profile;
 use standpipe_shared::{ROOT, Severity};
 use standpipe_store::files::Database;
 use standpipe_store::lost::Choice;
-use standpipe_trust::Trust;
+use standpipe_trust::Authorities;
 use standpipe_words::message::Desk;
 
 pub use digest::DigestConfig;
@@ -179,7 +179,7 @@ pub struct InfluxConfig {
     pub token: Secret,
     pub bucket: Box<str>,
     /// The content of `ca_file`.
-    pub trust: Option<Trust>,
+    pub trust: Option<Authorities>,
 }
 
 /// `[[webhook]]`: a receiver beside the stations' own topics.
@@ -190,7 +190,7 @@ pub struct Webhook {
     /// `station`: whose incidents; `None`: everybody's.
     pub station: Option<Box<str>>,
     /// `role`: at which step it is told.
-    pub role: Role,
+    pub role: ReceiverRole,
     /// `severities`; empty: all that page.
     pub severities: Vec<Severity>,
     /// `steps`; empty: all that fit the role.
@@ -199,7 +199,7 @@ pub struct Webhook {
     /// The content of `secret_file`, which signs what is sent, or is a password.
     pub secret: Option<Secret>,
     /// Whom `ca_file` names; `None`: the public authorities, and those the system trusts.
-    pub trust: Option<Trust>,
+    pub trust: Option<Authorities>,
     pub format: WebhookFormat,
     /// `pace`, else its format's: how many messages it takes. What is owed beyond that is bundled.
     pub pace: Pace,
@@ -219,7 +219,8 @@ impl Webhook {
     /// digests. Empty `severities` are all that page, and a notice pages nobody.
     #[must_use]
     pub fn wants_digest(&self) -> bool {
-        self.severities.contains(&Severity::Notice) && self.format.facts().digests == Digests::Taken
+        self.severities.contains(&Severity::Notice)
+            && self.format.facts().digests == DigestSupport::Taken
     }
 
     /// How the rules know it.

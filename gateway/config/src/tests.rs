@@ -5,12 +5,12 @@ use std::path::Path;
 
 use insta::assert_snapshot;
 use standpipe_receivers::formats::{self, Json};
-use standpipe_rules::incidents::{Plan, Role, Route, Steps};
+use standpipe_rules::incidents::{Plan, ReceiverRole, Route, Steps};
 use standpipe_rules::registry::Profile;
 use standpipe_shared::{Kind, Severity};
 
 use super::{BrokerAddress, Config, Language, Secret, WebhookFormat, keys};
-use crate::trust::Trust;
+use crate::trust::Authorities;
 
 const MINIMAL: &str = "[mqtt]\nurl = \"mqtt://127.0.0.1\"\n";
 
@@ -86,7 +86,7 @@ fn every_key_is_listed_and_every_listed_key_is_read() {
     let known: BTreeSet<String> = known.iter().map(|key| key.replace("[1]", "")).collect();
     let section = |key: &str| known.iter().any(|name| name.starts_with(&format!("{key}.")));
     let read: BTreeSet<String> = known.iter().filter(|key| !section(key)).cloned().collect();
-    let of = |group: &keys::Group| {
+    let of = |group: &keys::KeySection| {
         let name = group.name;
         keys::keys(group).into_iter().map(move |key| format!("{name}.{}", key.name))
     };
@@ -322,14 +322,14 @@ fn files_are_found_beside_the_configuration_and_trimmed() {
     assert_eq!(config.registry.devices, None);
     let [webhook] = &config.webhooks[..] else { panic!("{:?}", config.webhooks) };
     assert_eq!((&*webhook.name, webhook.station.as_deref()), ("duty", Some("t-1")));
-    assert_eq!((webhook.role, &webhook.format), (Role::Chief, &WebhookFormat::Json(Json)));
+    assert_eq!((webhook.role, &webhook.format), (ReceiverRole::Chief, &WebhookFormat::Json(Json)));
     assert_eq!((&webhook.severities[..], &webhook.steps[..]), (&[Severity::Fire][..], &[2, 3][..]));
     assert_eq!(webhook.url.as_str(), "https://duty.example/hook");
     assert_eq!(webhook.secret, Some(Secret::new("s")));
     let route = Route {
         name: "duty".into(),
         station: Some("t-1".into()),
-        role: Role::Chief,
+        role: ReceiverRole::Chief,
         severities: vec![Severity::Fire],
         steps: vec![2, 3],
     };
@@ -455,7 +455,7 @@ fn a_webhooks_authority_is_a_certificate_in_a_file_and_means_something() {
         let config = Config::parse(&format!("{MINIMAL}{hook}{more}"), &file, None);
         config.map(|config| config.webhooks[0].trust.clone()).map_err(|bad| bad.to_string())
     };
-    let only = Trust::only(own.cert.pem().as_bytes()).ok();
+    let only = Authorities::only(own.cert.pem().as_bytes()).ok();
     for url in ["https://a", "smtps://a", "smtp://a"] {
         assert_eq!(read(url, "ca"), Ok(only.clone()), "{url}");
     }

@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use standpipe_receivers::{Carrier, KeyShape, OwnKeys, WebhookFormat, formats};
-use standpipe_rules::incidents::Role;
+use standpipe_rules::incidents::ReceiverRole;
 use standpipe_rules::pace::Pace;
 use standpipe_rules::{HOUR_MS, MINUTE_MS, Ms};
 use standpipe_shared::{Name, Severity};
-use standpipe_trust::Trust;
+use standpipe_trust::Authorities;
 
 use super::named::{content, secret};
 use super::section::{Notes, Section, whole};
@@ -110,14 +110,14 @@ pub(super) fn trust(
     url: &str,
     folder: &Path,
     notes: &mut Notes,
-) -> Option<Trust> {
+) -> Option<Authorities> {
     let pem = content(section, "ca_file", folder, notes)?;
     if url.starts_with("http://") {
         let text = "means nothing: `url` is not encrypted, write https:// there";
         section.fault("ca_file", text, notes);
         return None;
     }
-    Trust::only(&pem).map_err(|why| section.fault("ca_file", why, notes)).ok()
+    Authorities::only(&pem).map_err(|why| section.fault("ca_file", why, notes)).ok()
 }
 
 /// The address; a fault does not show it, since part of it may be a secret.
@@ -192,16 +192,16 @@ fn pace(section: &mut Section, notes: &mut Notes) -> Option<(usize, Ms)> {
     pace
 }
 
-fn role(section: &mut Section, notes: &mut Notes) -> Role {
-    let Some(text) = section.text("role", notes) else { return Role::Officer };
+fn role(section: &mut Section, notes: &mut Notes) -> ReceiverRole {
+    let Some(text) = section.text("role", notes) else { return ReceiverRole::Officer };
     match text {
-        "officer" => Role::Officer,
-        "chief" => Role::Chief,
-        "admin" => Role::Admin,
+        "officer" => ReceiverRole::Officer,
+        "chief" => ReceiverRole::Chief,
+        "admin" => ReceiverRole::Admin,
         _ => {
             let text = "no such role: write \"officer\", \"chief\" or \"admin\"";
             section.fault("role", text, notes);
-            Role::Officer
+            ReceiverRole::Officer
         }
     }
 }

@@ -12,6 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use rumqttd::{Broker, Config, ConnectionSettings, RouterConfig, ServerSettings};
+use standpipe_machine::threads;
 
 /// Bytes of one segment of one subscription's log.
 const SEGMENT_BYTES: usize = 1 << 20;
@@ -53,7 +54,7 @@ pub fn start() -> Result<SocketAddr, BrokerError> {
     let listen = free.local_addr()?;
     drop(free);
     let mut broker = Broker::new(settings(listen));
-    std::thread::Builder::new().name("demo-broker".to_owned()).spawn(move || {
+    threads::start("demo-broker", move || {
         if let Err(bad) = broker.start() {
             tracing::error!(%bad, "the embedded broker has ended: start the demonstration again");
         }

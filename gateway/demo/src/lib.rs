@@ -30,7 +30,9 @@ use desk::TerminalDesk;
 use folder::Folder;
 use jiff::tz::TimeZone;
 use standpipe_config::{self as config, Config, HttpDoor};
+use standpipe_machine::Machine;
 use standpipe_machine::clock::Clock;
+use standpipe_machine::threads;
 use standpipe_rules::Ms;
 use standpipe_simulator::publish::{Voice, speak};
 use standpipe_simulator::{Town, TownPlan};
@@ -116,12 +118,13 @@ pub trait StartedGateway: Send + 'static {
 /// [`DemoError`]: it could not start.
 pub fn run<G: StartedGateway, E>(
     arguments: &DemoArguments,
-    start: impl FnOnce(Config, Clock) -> Result<G, E>,
+    start: impl FnOnce(Config, Machine) -> Result<G, E>,
 ) -> Result<(), DemoError>
 where
     E: std::error::Error + Send + Sync + 'static,
 {
-    let clock = Clock::new();
+    let machine = Machine::new();
+    let clock = machine.clock.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before there is anything to be left behind.
     let asked_to_end = {
@@ -137,7 +140,7 @@ where
     let mut config = Config::load(&config, None)?;
     config.http.door = HttpDoor::ThisMachine;
     let root = config.mqtt.root.clone();
-    let gateway = start(config, clock.clone()).map_err(|bad| DemoError::Gateway(bad.into()))?;
+    let gateway = start(config, machine).map_err(|bad| DemoError::Gateway(bad.into()))?;
     let scene = DemoScene { broker, http: gateway.http(), root, clock };
     say(&[scene.welcome(arguments, &folder)]);
     let counted = runtime.block_on(scene.play(&mut town, asked_to_end));
@@ -170,7 +173,7 @@ fn free_port(wanted: Option<u16>) -> Result<u16, DemoError> {
 /// Stops the gateway; whether it did in time.
 fn end(gateway: impl StartedGateway) -> bool {
     let (done, waits) = std::sync::mpsc::sync_channel(1);
-    let stopping = std::thread::Builder::new().name("demo-end".to_owned()).spawn(move || {
+    let stopping = threads::start("demo-end", move || {
         let in_time = gateway.stop();
         let _ = done.send(in_time); // nobody waits any more: then nobody needs to know
     });

@@ -7,9 +7,10 @@
 use proptest::prelude::*;
 use standpipe_rules::Ms;
 use standpipe_rules::detect::Memory;
+use tempfile::TempDir;
 
-use super::Input;
 use super::tests::{ALARM, Bench, T0, TELEMETRY};
+use super::{Input, StoreError};
 
 /// What a message says of its time.
 #[derive(Clone, Copy, Debug)]
@@ -81,24 +82,48 @@ pub(super) struct Sent {
     at: Ms,
 }
 
+impl Sent {
+    pub(super) fn at(at: Ms, topic: &str, json: &str) -> Self {
+        Self { topic: topic.to_owned(), json: json.to_owned(), at }
+    }
+}
+
 /// A gateway and what the broker has not seen acknowledged.
-struct Town {
+pub(super) struct Town {
     bench: Bench,
     unacknowledged: Vec<Sent>,
 }
 
 impl Town {
-    fn new() -> Self {
-        Self { bench: Bench::new(4), unacknowledged: Vec::new() }
+    pub(super) fn new() -> Self {
+        Self::of(tempfile::tempdir().unwrap())
     }
 
-    fn says(&mut self, it: &Sent) {
+    /// The same, in that folder.
+    pub(super) fn of(folder: TempDir) -> Self {
+        Self { bench: Bench::of(folder, 4), unacknowledged: Vec::new() }
+    }
+
+    pub(super) fn says(&mut self, it: &Sent) {
         self.bench.says(&it.topic, &it.json, it.at, 1);
         self.unacknowledged.push(it.clone());
     }
 
-    fn commit(&mut self, now: Ms) {
+    pub(super) fn commit(&mut self, now: Ms) {
         self.bench.commit(now);
+        self.unacknowledged.clear();
+    }
+
+    /// One attempt to keep what was taken.
+    pub(super) fn attempts(&mut self, now: Ms) -> Result<(), StoreError> {
+        if !self.bench.engine.is_held() {
+            self.bench.engine.tick(now);
+        }
+        self.bench.engine.commit(now).map(drop)
+    }
+
+    /// What was sent is acknowledged.
+    pub(super) fn forgets_what_it_sent(&mut self) {
         self.unacknowledged.clear();
     }
 
@@ -115,7 +140,7 @@ impl Town {
     }
 
     /// The sessions of both gateways break, as that of the one that crashed does.
-    fn reconnects(&mut self, now: Ms) {
+    pub(super) fn reconnects(&mut self, now: Ms) {
         for up in [false, true] {
             for source in [ALARM, TELEMETRY] {
                 self.bench.engine.take(Input::Source { source, up }.at(now), now);
@@ -123,7 +148,7 @@ impl Town {
         }
     }
 
-    fn crash(&mut self, now: Ms) {
+    pub(super) fn crash(&mut self, now: Ms) {
         self.bench = self.bench.crashed(now);
         self.reconnects(now);
         for it in std::mem::take(&mut self.unacknowledged) {
@@ -131,7 +156,7 @@ impl Town {
         }
     }
 
-    fn kept(&mut self, now: Ms) -> Vec<String> {
+    pub(super) fn kept(&mut self, now: Ms) -> Vec<String> {
         self.bench.engine.keep_all();
         self.commit(now);
         let memories = self.bench.remembered();

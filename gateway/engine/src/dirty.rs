@@ -11,13 +11,13 @@ use standpipe_rules::registry::DeviceIx;
 pub struct Dirty {
     /// By device: the number of its valid entry; 0: clean.
     entry_of: Vec<u64>,
-    queue: VecDeque<Entry>,
+    queue: VecDeque<DirtyDevice>,
     entries: u64,
     count: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct DirtyDevice {
     ix: DeviceIx,
     number: u64,
     /// When it became dirty.
@@ -37,7 +37,7 @@ impl Dirty {
             self.entries += 1;
             *entry = self.entries;
             self.count += 1;
-            self.queue.push_back(Entry { ix, number: self.entries, at, block });
+            self.queue.push_back(DirtyDevice { ix, number: self.entries, at, block });
         }
     }
 
@@ -54,7 +54,7 @@ impl Dirty {
         }
     }
 
-    fn valid(&self, entry: &Entry) -> bool {
+    fn valid(&self, entry: &DirtyDevice) -> bool {
         self.entry_of.get(entry.ix.at()) == Some(&entry.number)
     }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use standpipe_machine::clock::Moment;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{
-    Action, Actor, Announcement, BadAnnouncement, IncidentId, Plan, ReceiverNews, Refused, Secret,
+    Action, Actor, Announcement, BadAnnouncement, IdSecret, IncidentId, Plan, ReceiverNews, Refused,
 };
 use standpipe_rules::orders::{Order, OrderRefused};
 use standpipe_rules::registry::{Device, DeviceIx, Profile, Station};
@@ -59,6 +59,8 @@ pub enum Input {
         receiver: Box<str>,
         pages: Vec<Ulid>,
     },
+    /// A bundle was refused for what it says: its pages go on in smaller messages.
+    TakeApart { bundle: Ulid },
     /// A page was tried for too long, or a bundle.
     GaveUp {
         page_id: Ulid,
@@ -157,7 +159,7 @@ pub struct SourceMessage {
 
 /// What came of an input, for whoever asked.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum EntryOutcome {
     /// It was taken: there is nothing to say.
     Taken,
     /// The action was done, or why not.
@@ -209,7 +211,7 @@ impl Opening {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn load(self, store: &mut Store, secret: Secret) -> Result<Loaded, StoreError> {
+    pub fn load(self, store: &mut Store, secret: IdSecret) -> Result<Loaded, StoreError> {
         let Self { stations, devices, plan, profiles } = self;
         if !stations.is_empty() || !devices.is_empty() {
             store.import(&stations, &devices)?;

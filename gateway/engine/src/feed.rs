@@ -16,6 +16,7 @@ use std::thread::JoinHandle;
 
 use standpipe_machine::clock::Stamp;
 use standpipe_machine::limits::GRACE;
+use standpipe_machine::threads;
 use standpipe_rules::wire::Parsed;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -46,7 +47,7 @@ impl Incoming {
 /// What a source has to tell.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly all are messages, and none is stored")]
-pub enum Event {
+pub enum SourceEvent {
     /// A message, and what to give back once it is on disk; `None`: its sender wants no
     /// acknowledgement.
     Message(Incoming, Option<Receipt>),
@@ -63,7 +64,7 @@ pub trait Source: Send + 'static {
 
     /// Waits for the next event, and connects again as often as needed. It may be dropped at any
     /// `.await` and called anew without losing anything.
-    fn next(&mut self) -> impl Future<Output = Event>;
+    fn next(&mut self) -> impl Future<Output = SourceEvent>;
 
     /// The messages of these receipts are on disk: their senders may be told. In order of their
     /// arrival, save that alarms may overtake. Receipts may be older than the present connection.
@@ -132,7 +133,7 @@ impl Feed {
 
 fn start(source: impl Source, port: Port, name: String) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name(name).spawn(move || runtime.block_on(drive(source, port)))
+    threads::start(name, move || runtime.block_on(drive(source, port)))
 }
 
 /// Hands over what a source brings, and gives receipts back, until told to stop or until there is
@@ -152,18 +153,18 @@ async fn drive(mut source: impl Source, port: Port) {
                 source.acknowledge(&batch);
             }
             event = source.next() => match event {
-                Event::Message(Incoming { arrived, topic, parsed }, receipt) => {
+                SourceEvent::Message(Incoming { arrived, topic, parsed }, receipt) => {
                     let delivery = Delivery { source: ix, receipt, arrived, topic, parsed };
                     match engine.deliver(delivery) {
                         Ok(()) => owed += usize::from(receipt.is_some()),
                         Err(_no_room) => source.refused(receipt),
                     }
                 }
-                Event::Up(at) => {
+                SourceEvent::Up(at) => {
                     let up = Input::Source { source: ix, up: true }.at(at);
                     if engine.send(up).await.is_err() { return }
                 }
-                Event::Down(at) => {
+                SourceEvent::Down(at) => {
                     let down = Input::Source { source: ix, up: false }.at(at);
                     if engine.send(down).await.is_err() { return }
                 }

@@ -9,7 +9,7 @@ use standpipe_rules::Ms;
 
 use crate::source::{Facts, Sources};
 
-pub use crate::part::{Part, Status};
+pub use crate::part::{Part, PartStatus};
 pub use chain::ChainPulse;
 pub use degraded::{Degraded, DegradedPart, DegradedWatch, Trouble};
 
@@ -54,23 +54,23 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
-    use super::{Part, Status};
+    use super::{Part, PartStatus};
 
     #[test]
     fn a_part_fails_since_it_last_worked_and_for_the_newest_reason() {
         let part = Part::default();
-        assert_eq!(part.status(), Status::Starting);
+        assert_eq!(part.status(), PartStatus::Starting);
         part.failing(1_000, "disc full");
         part.failing(2_000, "still full");
-        assert_eq!(part.status(), Status::Failing { since: None, why: "still full".into() });
+        assert_eq!(part.status(), PartStatus::Failing { since: None, why: "still full".into() });
         part.fine();
         part.fine();
-        assert_eq!(part.status(), Status::Fine);
+        assert_eq!(part.status(), PartStatus::Fine);
         part.failing(9_000, "again");
         part.failing(9_500, "still");
         part.shift(-1_000);
-        assert_eq!(part.status(), Status::Failing { since: Some(8_000), why: "still".into() });
+        assert_eq!(part.status(), PartStatus::Failing { since: Some(8_000), why: "still".into() });
         part.shift(1_000);
-        assert_eq!(part.status(), Status::Failing { since: Some(9_000), why: "still".into() });
+        assert_eq!(part.status(), PartStatus::Failing { since: Some(9_000), why: "still".into() });
     }
 }

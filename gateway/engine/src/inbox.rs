@@ -13,7 +13,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use standpipe_machine::clock::Stamp;
 use standpipe_machine::limits::{
-    BULK_QUEUE, REPORT_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
+    ACTION_QUEUE, BULK_QUEUE, REPORT_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
 };
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Action, Actor, Announcement, BadAnnouncement, Refused};
@@ -25,8 +25,8 @@ use standpipe_store::expired::Archived;
 use tokio::sync::oneshot;
 use ulid::Ulid;
 
-use crate::entry::{Entry, Input, Outcome, SourceMessage};
-use crate::source::{Queue, Receipt, SourceIx, Sources};
+use crate::entry::{Entry, EntryOutcome, Input, SourceMessage};
+use crate::source::{QueueKind, Receipt, SourceIx, Sources};
 
 /// With so many messages in the urgent queue, alarms of a bulk source wait with the readings: the
 /// other half of the queue is the urgent sources', and must stay so.
@@ -79,11 +79,17 @@ impl Delivery {
         })
     }
 
-    /// Whether it says no more than that a device is there, or is gone.
+    /// Whether it says no more than that a device is there or gone, or what it answers.
     fn is_status(&self) -> bool {
         let mut messages = self.parsed.messages().peekable();
         messages.peek().is_some()
-            && messages.all(|message| matches!(message, Message::Status { .. }))
+            && messages
+                .all(|message| matches!(message, Message::Status { .. } | Message::Reply { .. }))
+    }
+
+    /// The station that says it, if nobody else does.
+    pub(crate) fn station(&self) -> Option<&str> {
+        self.parsed.messages().find_map(Message::station)
     }
 
     /// About how much memory it takes, bytes.
@@ -166,7 +172,7 @@ pub enum Inbox {
         at: Option<Stamp>,
         /// Who waits for what comes of it, which is said when it is on disk. An asker who left is
         /// not waited for.
-        reply: Option<oneshot::Sender<Outcome>>,
+        reply: Option<oneshot::Sender<EntryOutcome>>,
     },
     /// Changes nothing: says that the engine still takes messages.
     Alive(oneshot::Sender<()>),
@@ -194,7 +200,7 @@ impl Input {
 
     /// Somebody waits for what comes of it.
     #[must_use]
-    pub const fn asked(self, reply: oneshot::Sender<Outcome>) -> Inbox {
+    pub const fn asked(self, reply: oneshot::Sender<EntryOutcome>) -> Inbox {
         Inbox::Input { input: self, at: None, reply: Some(reply) }
     }
 }
@@ -215,6 +221,7 @@ pub enum Unavailable {
 pub struct EngineHandle {
     urgent: Sender<Inbox>,
     statuses: Sender<Inbox>,
+    actions: Sender<Inbox>,
     reports: Sender<Inbox>,
     bulk: Sender<Inbox>,
     staged: Staged,
@@ -226,8 +233,10 @@ pub struct EngineHandle {
 pub struct Queues {
     /// Urgent sources, asks.
     pub urgent: Receiver<Inbox>,
-    /// Last Wills, and devices that are back.
+    /// Last Wills, devices that are back, and replies.
     pub statuses: Receiver<Inbox>,
+    /// What stations say.
+    pub actions: Receiver<Inbox>,
     /// What senders report.
     pub reports: Receiver<Inbox>,
     /// The other sources.
@@ -237,11 +246,13 @@ pub struct Queues {
 
 /// How many messages wait in each queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Waiting {
+pub struct QueueLengths {
     /// Urgent sources, asks.
     pub urgent: usize,
-    /// Last Wills, and devices that are back.
+    /// Last Wills, devices that are back, and replies.
     pub statuses: usize,
+    /// What stations say.
+    pub actions: usize,
     /// The other sources.
     pub bulk: usize,
 }
@@ -251,34 +262,44 @@ pub struct Waiting {
 pub fn queues(sources: &Sources) -> (EngineHandle, Queues) {
     let (urgent, urgent_in) = bounded(URGENT_QUEUE);
     let (statuses, statuses_in) = bounded(STATUS_QUEUE);
+    let (actions, actions_in) = bounded(ACTION_QUEUE);
     let (reports, reports_in) = bounded(REPORT_QUEUE);
     let (bulk, bulk_in) = bounded(BULK_QUEUE);
     let staged = Staged(sources.all().iter().map(|_| AtomicUsize::new(0)).collect());
     let queues = Queues {
         urgent: urgent_in,
         statuses: statuses_in,
+        actions: actions_in,
         reports: reports_in,
         bulk: bulk_in,
         staged: staged.clone(),
     };
-    (EngineHandle { urgent, statuses, reports, bulk, staged, sources: sources.clone() }, queues)
+    let sources = sources.clone();
+    (EngineHandle { urgent, statuses, actions, reports, bulk, staged, sources }, queues)
 }
 
 impl EngineHandle {
     /// Hands over a message without waiting, on its source's queue; an alarm of a bulk source on
-    /// the urgent one, as long as that has room of its own left. A status is never urgent.
+    /// the urgent one, as long as that has room of its own left. Neither a status nor what a station
+    /// says is ever urgent.
     ///
     /// # Errors
     /// [`Unavailable`]: whoever sent the message must keep it, and send it again.
     pub fn deliver(&self, delivery: Delivery) -> Result<(), Unavailable> {
         let queue = match self.sources.queue(delivery.source) {
-            Queue::Urgent if delivery.is_status() && !self.statuses.is_full() => &self.statuses,
-            Queue::Urgent => &self.urgent,
-            Queue::Statuses | Queue::Bulk if delivery.is_alarm() && self.has_room_for_odd() => {
+            QueueKind::Urgent if delivery.is_status() && !self.statuses.is_full() => &self.statuses,
+            QueueKind::Urgent if delivery.station().is_some() && !self.actions.is_full() => {
+                &self.actions
+            }
+            QueueKind::Urgent => &self.urgent,
+            QueueKind::Statuses | QueueKind::Actions | QueueKind::Bulk
+                if delivery.is_alarm() && self.has_room_for_odd() =>
+            {
                 &self.urgent
             }
-            Queue::Statuses => &self.statuses,
-            Queue::Bulk => &self.bulk,
+            QueueKind::Statuses => &self.statuses,
+            QueueKind::Actions => &self.actions,
+            QueueKind::Bulk => &self.bulk,
         };
         if !self.staged.more(&delivery) {
             return Err(Unavailable::Busy);
@@ -330,8 +351,11 @@ impl EngineHandle {
         action: Action,
     ) -> Result<Result<(), Refused>, Unavailable> {
         let asked = Input::Act { actor: Box::new(actor), action };
-        self.ask(asked, |outcome| if let Outcome::Acted(it) = outcome { Some(it) } else { None })
-            .await
+        self.ask(
+            asked,
+            |outcome| if let EntryOutcome::Acted(it) = outcome { Some(it) } else { None },
+        )
+        .await
     }
 
     /// Registers a device, or changes it; answered when it is on disk.
@@ -340,8 +364,11 @@ impl EngineHandle {
     /// [`Unavailable`].
     pub async fn put_device(&self, device: Device) -> Result<DeviceIx, Unavailable> {
         let asked = Input::PutDevice(Box::new(device));
-        self.ask(asked, |outcome| if let Outcome::Placed(it) = outcome { Some(it) } else { None })
-            .await
+        self.ask(
+            asked,
+            |outcome| if let EntryOutcome::Placed(it) = outcome { Some(it) } else { None },
+        )
+        .await
     }
 
     /// Asks something of devices; answered, with the id of a command, when it is on disk.
@@ -353,8 +380,11 @@ impl EngineHandle {
         order: Order,
     ) -> Result<Result<Option<Ulid>, OrderRefused>, Unavailable> {
         let asked = Input::Order(Box::new(order));
-        self.ask(asked, |outcome| if let Outcome::Ordered(it) = outcome { Some(it) } else { None })
-            .await
+        self.ask(
+            asked,
+            |outcome| if let EntryOutcome::Ordered(it) = outcome { Some(it) } else { None },
+        )
+        .await
     }
 
     /// Announces something; answered, with its id, when it is on disk.
@@ -368,7 +398,7 @@ impl EngineHandle {
         let asked = Input::Announce(Box::new(announcement));
         self.ask(
             asked,
-            |outcome| if let Outcome::Announced(it) = outcome { Some(it) } else { None },
+            |outcome| if let EntryOutcome::Announced(it) = outcome { Some(it) } else { None },
         )
         .await
     }
@@ -381,7 +411,7 @@ impl EngineHandle {
         let asked = Input::Withdraw { id };
         self.ask(
             asked,
-            |outcome| if let Outcome::Withdrawn(it) = outcome { Some(it) } else { None },
+            |outcome| if let EntryOutcome::Withdrawn(it) = outcome { Some(it) } else { None },
         )
         .await
     }
@@ -415,7 +445,7 @@ impl EngineHandle {
     async fn ask<T>(
         &self,
         input: Input,
-        answer: impl FnOnce(Outcome) -> Option<T>,
+        answer: impl FnOnce(EntryOutcome) -> Option<T>,
     ) -> Result<T, Unavailable> {
         let (reply, outcome) = oneshot::channel();
         self.try_send(input.asked(reply))?;
@@ -424,10 +454,10 @@ impl EngineHandle {
 
     /// How many messages wait.
     #[must_use]
-    pub fn waiting(&self) -> Waiting {
-        let [urgent, statuses, bulk] =
-            [&self.urgent, &self.statuses, &self.bulk].map(|queue| queue.len());
-        Waiting { urgent, statuses, bulk }
+    pub fn waiting(&self) -> QueueLengths {
+        let [urgent, statuses, actions, bulk] =
+            [&self.urgent, &self.statuses, &self.actions, &self.bulk].map(|queue| queue.len());
+        QueueLengths { urgent, statuses, actions, bulk }
     }
 }
 

@@ -9,6 +9,7 @@
 
 #![allow(missing_docs, reason = "fields may speak for themselves: tests/tidy/docs.rs")]
 
+mod actions;
 mod bells;
 mod clock;
 #[cfg(test)]
@@ -38,14 +39,16 @@ pub use bells::{Bells, Rings, bells};
 pub use clock::came_back;
 use decoders::ChosenDecoders;
 use entry::{Batch, Entry};
-pub use entry::{Input, Outcome};
-pub use inbox::{Came, Delivery, EngineHandle, Inbox, Queues, Unavailable, Waiting, queues};
-use log::{Appended, Embedded, Log, Position};
+pub use entry::{EntryOutcome, Input};
+pub use inbox::{Came, Delivery, EngineHandle, Inbox, QueueLengths, Queues, Unavailable, queues};
+use log::{Appended, EmbeddedLog, Log, Position};
 use meters::Meters;
 pub use shell::{Outlets, run};
-use source::Sight;
+use source::SourceNeed;
 pub use source::{Receipt, SourceIx, Sources};
-pub use standpipe_machine::limits::{BATCH, BULK_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE};
+pub use standpipe_machine::limits::{
+    ACTION_QUEUE, BATCH, BULK_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
+};
 use standpipe_rules::Ms;
 use standpipe_rules::changes::RefusedAction;
 use standpipe_rules::incidents::Refused;
@@ -53,7 +56,7 @@ use standpipe_rules::world::World;
 use standpipe_shared::Condition;
 use standpipe_store::{Committed, Loaded, Store, StoreError};
 pub use state::DIRTY_FOR_MS;
-use state::State;
+use state::EngineState;
 use tokio::sync::oneshot;
 use working::WorkingLog;
 
@@ -69,14 +72,14 @@ const IDLE_DIRTY_MS: Ms = 250;
 /// The state, the log, and what is on its way from one to the other.
 #[derive(Debug)]
 pub struct Engine {
-    state: State,
+    state: EngineState,
     log: Box<dyn Log>,
     /// What was applied since the log last took a batch.
     batch: Batch,
-    due: Due,
+    due: OwedAnswers,
     /// By which decoders the sources read what devices send.
     decoders: ChosenDecoders,
-    held: Option<Held>,
+    held: Option<FailedCommit>,
     /// The log on disk, while another one works in its place.
     resting: Option<Box<dyn Log>>,
     /// By how much somebody has set the clock since the start: what was stamped before is read so.
@@ -86,14 +89,14 @@ pub struct Engine {
 
 /// What is owed to those who sent the batch, once it is kept.
 #[derive(Debug, Default)]
-struct Due {
+struct OwedAnswers {
     messages: usize,
     /// By the sources' places; as many as the farthest of them.
     receipts: Vec<Vec<Receipt>>,
-    answers: Vec<(oneshot::Sender<Outcome>, Outcome)>,
+    answers: Vec<(oneshot::Sender<EntryOutcome>, EntryOutcome)>,
 }
 
-impl Due {
+impl OwedAnswers {
     fn owe(&mut self, source: SourceIx, receipt: Receipt) {
         if self.receipts.len() <= source.get() {
             self.receipts.resize_with(source.get() + 1, Vec::new);
@@ -106,7 +109,7 @@ impl Due {
 
 /// A commit that failed.
 #[derive(Clone, Copy, Debug)]
-struct Held {
+struct FailedCommit {
     /// How often in a row.
     times: u32,
     /// When it is tried again.
@@ -138,13 +141,13 @@ impl Engine {
     /// An engine over what the store gave back. Its sources are down.
     #[must_use]
     pub fn new(store: Store, loaded: Loaded, sources: &Sources, now: Ms) -> Self {
-        Self::over(Box::new(Embedded::new(store)), loaded, sources, now)
+        Self::over(Box::new(EmbeddedLog::new(store)), loaded, sources, now)
     }
 
     /// The same over any log.
     #[must_use]
     pub fn over(log: Box<dyn Log>, loaded: Loaded, sources: &Sources, now: Ms) -> Self {
-        let needed = sources.all().iter().map(|facts| facts.sight == Sight::Needed).collect();
+        let needed = sources.all().iter().map(|facts| facts.sight == SourceNeed::Needed).collect();
         let start = Input::Start { clock_set: loaded.clock_set, needed };
         let mut engine = Self::resting(log, loaded, sources);
         engine.happens(start, now);
@@ -154,15 +157,15 @@ impl Engine {
     /// An engine that has not started: its first entry is to be [`Input::Start`].
     #[must_use]
     pub fn resting(log: Box<dyn Log>, loaded: Loaded, sources: &Sources) -> Self {
-        let state = State::new(loaded, log.store().newest_block());
-        let (batch, due, meters) = (Batch::default(), Due::default(), Meters::new(sources));
+        let state = EngineState::new(loaded, log.store().newest_block());
+        let (batch, due, meters) = (Batch::default(), OwedAnswers::default(), Meters::new(sources));
         let decoders = ChosenDecoders::default();
         Self { state, log, batch, due, decoders, held: None, resting: None, set: 0, meters }
     }
 
     /// The one way in: what an entry changes is kept with the next commit. Not while
     /// [`Self::is_held`].
-    fn enter(&mut self, entry: Entry) -> Outcome {
+    fn enter(&mut self, entry: Entry) -> EntryOutcome {
         debug_assert!(!self.is_held(), "a batch that waits for its commit must not grow");
         if let Input::PutDevice(device) = &entry.input {
             self.decoders.put(device);
@@ -333,14 +336,14 @@ impl Engine {
     fn hold(&mut self, why: StoreError, now: Ms) -> StoreError {
         let times = self.held.map_or(0, |held| held.times);
         let wait = RETRY_FIRST_MS.saturating_mul(1 << times.min(16)).min(RETRY_MOST_MS);
-        self.held = Some(Held { times: times + 1, retry_at: now + wait });
+        self.held = Some(FailedCommit { times: times + 1, retry_at: now + wait });
         self.meters.failures.increment(1);
         why
     }
 
     /// Lets go of everything that waited for the commit.
     fn release(&mut self, done: &mut Done, now: Ms) {
-        let Due { messages, receipts, answers } = std::mem::take(&mut self.due);
+        let OwedAnswers { messages, receipts, answers } = std::mem::take(&mut self.due);
         if messages > 0 {
             self.meters.batch.record(messages as f64);
         }

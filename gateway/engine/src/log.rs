@@ -6,7 +6,7 @@
 //!
 //! | log | keeps | for |
 //! |---|---|---|
-//! | [`Embedded`] | what follows, in one SQLite transaction; the entries go | every day |
+//! | [`EmbeddedLog`] | what follows, in one SQLite transaction; the entries go | every day |
 //! | [`crate::working::WorkingLog`] | what follows, in memory, and the entries | a disk that takes nothing |
 //!
 //! One that spreads batches over several machines would keep the entries and have each machine
@@ -77,12 +77,12 @@ pub trait Log: Debug + Send {
 
 /// Today's log: one SQLite transaction a batch.
 #[derive(Debug)]
-pub struct Embedded {
+pub struct EmbeddedLog {
     store: Store,
     position: Position,
 }
 
-impl Embedded {
+impl EmbeddedLog {
     /// Over this store.
     #[must_use]
     pub fn new(store: Store) -> Self {
@@ -90,7 +90,7 @@ impl Embedded {
     }
 }
 
-impl Log for Embedded {
+impl Log for EmbeddedLog {
     fn append(
         &mut self,
         batch: &mut Batch,

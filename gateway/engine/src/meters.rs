@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
-use standpipe_rules::changes::{Counts, Page};
-use standpipe_rules::wire::{Message, Parsed, Reason};
+use standpipe_rules::changes::{Page, StepCounts};
+use standpipe_rules::wire::{Message, Parsed, RejectedReason};
 
 use crate::inbox::Delivery;
 use crate::source::Sources;
@@ -48,6 +48,8 @@ pub struct Meters {
     pub urgent: Gauge,
     /// Statuses waiting for their turn.
     pub statuses: Gauge,
+    /// What stations say, waiting for its turn.
+    pub actions: Gauge,
     /// Messages waiting in the bulk queue.
     pub bulk: Gauge,
     /// Devices registered.
@@ -67,7 +69,7 @@ impl Meters {
     #[must_use]
     pub fn new(sources: &Sources) -> Self {
         // From the start, so that the first one is an increase.
-        for reason in Reason::ALL {
+        for reason in RejectedReason::ALL {
             counter!("standpipe_rejected_total", "reason" => reason.as_str()).increment(0);
         }
         let messages = sources
@@ -100,6 +102,7 @@ impl Meters {
             behind: gauge!("standpipe_log_blocks_behind"),
             urgent: queue("urgent"),
             statuses: queue("statuses"),
+            actions: queue("actions"),
             bulk: queue("bulk"),
             devices: gauge!("standpipe_devices"),
             acks: gauge!("standpipe_acks_waiting"),
@@ -122,7 +125,7 @@ impl Meters {
     }
 
     /// What a committed batch counted.
-    pub fn counts(&self, it: &Counts) {
+    pub fn counts(&self, it: &StepCounts) {
         for (counter, count) in [
             (&self.readings, it.readings),
             (&self.alarms, it.alarms),

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use standpipe_machine::threads;
 use standpipe_store::{StoreError, move_log};
 
 /// That thread. It ends when this is dropped.
@@ -20,7 +21,10 @@ impl Mover {
         let (begin, begun) = bounded(1);
         let (end, ended) = bounded(1);
         let store = store.to_owned();
-        std::thread::spawn(move || begun.iter().try_for_each(|()| end.send(move_log(&store))));
+        let moves = move || drop(begun.iter().try_for_each(|()| end.send(move_log(&store))));
+        if let Err(why) = threads::start("store-mover", moves) {
+            tracing::error!("no thread ({why}): SQLite moves the log itself, inside a commit");
+        }
         Self { begin, ended, moving: false }
     }
 

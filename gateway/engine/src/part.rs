@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 /// One part's word about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Status {
+pub enum PartStatus {
     /// It has not worked yet.
     #[default]
     Starting,
@@ -22,14 +22,14 @@ pub enum Status {
 
 /// One part's line: its owner writes, anybody reads, nobody waits.
 #[derive(Debug, Default)]
-pub struct Part(watch::Sender<Status>);
+pub struct Part(watch::Sender<PartStatus>);
 
 impl Part {
     /// It works.
     pub fn fine(&self) {
         self.0.send_if_modified(|status| {
-            let changed = *status != Status::Fine;
-            *status = Status::Fine;
+            let changed = *status != PartStatus::Fine;
+            *status = PartStatus::Fine;
             changed
         });
     }
@@ -39,18 +39,18 @@ impl Part {
     pub fn failing(&self, now: Ms, why: &str) {
         self.0.send_modify(|status| {
             let since = match status {
-                Status::Starting => None,
-                Status::Fine => Some(now),
-                Status::Failing { since, .. } => *since,
+                PartStatus::Starting => None,
+                PartStatus::Fine => Some(now),
+                PartStatus::Failing { since, .. } => *since,
             };
-            *status = Status::Failing { since, why: why.into() };
+            *status = PartStatus::Failing { since, why: why.into() };
         });
     }
 
     /// The clock was set by so much: it has been failing for as long as before.
     pub(crate) fn shift(&self, by: Ms) {
         self.0.send_if_modified(|status| {
-            let Status::Failing { since: Some(since), .. } = status else { return false };
+            let PartStatus::Failing { since: Some(since), .. } = status else { return false };
             *since += by;
             true
         });
@@ -58,7 +58,7 @@ impl Part {
 
     /// What it said last.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> PartStatus {
         self.0.borrow().clone()
     }
 }

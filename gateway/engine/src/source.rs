@@ -34,18 +34,21 @@ impl Receipt {
 
 /// Whether what a source brings may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Queue {
+pub enum QueueKind {
     /// Nothing it brings waits behind readings.
     Urgent,
-    /// It brings Last Wills and devices that are back: they wait behind everything urgent.
+    /// It brings Last Wills, devices that are back, and their replies: they wait behind everything urgent.
     Statuses,
+    /// It brings what stations say: a share of it is taken along with whatever is urgent, the rest waits,
+    /// and stations take turns.
+    Actions,
     /// Its alarms overtake, the rest waits its turn.
     Bulk,
 }
 
 /// What it means when a source is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sight {
+pub enum SourceNeed {
     /// The gateway is blind: silence says nothing of any device.
     Needed,
     /// Its own devices fall silent; the others are supervised as ever.
@@ -60,9 +63,9 @@ pub struct Facts {
     /// Its name in `/readyz`.
     pub part: Box<str>,
     /// Which queue its messages wait in.
-    pub queue: Queue,
+    pub queue: QueueKind,
     /// What it means when it is down.
-    pub sight: Sight,
+    pub sight: SourceNeed,
     /// How it is. Written by the source alone.
     pub health: Arc<Part>,
 }
@@ -70,7 +73,7 @@ pub struct Facts {
 impl Facts {
     /// A source that has not worked yet.
     #[must_use]
-    pub fn new(name: &str, part: &str, queue: Queue, sight: Sight) -> Self {
+    pub fn new(name: &str, part: &str, queue: QueueKind, sight: SourceNeed) -> Self {
         Self { name: name.into(), part: part.into(), queue, sight, health: Arc::default() }
     }
 }
@@ -100,8 +103,9 @@ impl Sources {
     /// engine with. Their places are 0 and 1.
     #[must_use]
     pub fn urgent_and_bulk() -> Self {
-        let alarm = Facts::new("alarm", "alarm_lane", Queue::Urgent, Sight::Needed);
-        let telemetry = Facts::new("telemetry", "telemetry_lane", Queue::Bulk, Sight::Needed);
+        let alarm = Facts::new("alarm", "alarm_lane", QueueKind::Urgent, SourceNeed::Needed);
+        let telemetry =
+            Facts::new("telemetry", "telemetry_lane", QueueKind::Bulk, SourceNeed::Needed);
         [alarm, telemetry].into_iter().collect()
     }
 
@@ -112,8 +116,8 @@ impl Sources {
     }
 
     /// What one's messages wait in.
-    pub(crate) fn queue(&self, source: SourceIx) -> Queue {
-        self.0.get(source.0).map_or(Queue::Bulk, |facts| facts.queue)
+    pub(crate) fn queue(&self, source: SourceIx) -> QueueKind {
+        self.0.get(source.0).map_or(QueueKind::Bulk, |facts| facts.queue)
     }
 }
 

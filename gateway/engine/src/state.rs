@@ -1,4 +1,4 @@
-//! What the gateway knows, and the one function by which that changes: [`State::apply`]. No clock,
+//! What the gateway knows, and the one function by which that changes: [`EngineState::apply`]. No clock,
 //! no channel, no file: the same entries over the same store come to the same state.
 //!
 //! What an entry changes gathers until the batch is kept: `seal` chooses what is written besides,
@@ -12,7 +12,7 @@ use standpipe_store::expired::Archived;
 use standpipe_store::{Committed, Extras, Loaded, Quarantined};
 
 use crate::dirty::Dirty;
-use crate::entry::{Entry, Input, Outcome, SourceMessage};
+use crate::entry::{Entry, EntryOutcome, Input, SourceMessage};
 use crate::log::Consequences;
 use crate::presence::{Present, Way};
 use crate::source::SourceIx;
@@ -34,7 +34,7 @@ const MOMENT_IDLE_MS: Ms = 60_000;
 
 /// Everything that the next entry goes by, and what the entries since the last batch changed.
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct EngineState {
     pub(crate) world: World,
     /// What follows from the entries since the last batch.
     pub(crate) changes: Changes,
@@ -59,7 +59,7 @@ pub(crate) struct State {
     all: bool,
 }
 
-impl State {
+impl EngineState {
     /// As it was loaded; `block`: the newest log block.
     pub(crate) fn new(loaded: Loaded, block: i64) -> Self {
         let Loaded { world, changes, terminals, pages, .. } = loaded;
@@ -81,7 +81,7 @@ impl State {
     }
 
     /// What an entry changes. Everything that changes state comes through here.
-    pub(crate) fn apply(&mut self, entry: &Entry) -> Outcome {
+    pub(crate) fn apply(&mut self, entry: &Entry) -> EntryOutcome {
         let Entry { now, at, input } = entry;
         let (now, at) = (*now, *at);
         let outcome = self.step(input, at, now);
@@ -89,7 +89,7 @@ impl State {
         outcome
     }
 
-    fn step(&mut self, input: &Input, at: Ms, now: Ms) -> Outcome {
+    fn step(&mut self, input: &Input, at: Ms, now: Ms) -> EntryOutcome {
         let Self { world, changes, extras, .. } = self;
         match input {
             Input::Start { clock_set, needed } => self.start(*clock_set, needed, now),
@@ -100,6 +100,7 @@ impl State {
                 extras.delivered.push((*page_id, at));
             }
             Input::Bundle { receiver, pages } => world.bundle((receiver, pages), at, changes),
+            Input::TakeApart { bundle } => world.take_apart(*bundle, at, changes),
             Input::GaveUp { page_id, why } => {
                 world.gave_up(*page_id, at, why, changes);
                 extras.gave_up.push((*page_id, at));
@@ -119,19 +120,21 @@ impl State {
             Input::Archived(archived) => self.archived(archived),
             Input::Console { station, open } => self.presence((station, Way::Console), *open, at),
             Input::Act { actor, action } => {
-                return Outcome::Acted(world.act(actor, action, now, changes));
+                return EntryOutcome::Acted(world.act(actor, action, now, changes));
             }
             Input::PutDevice(device) => {
-                return Outcome::Placed(world.put_device((**device).clone(), changes));
+                return EntryOutcome::Placed(world.put_device((**device).clone(), changes));
             }
             Input::Order(order) => {
-                return Outcome::Ordered(world.order((**order).clone(), now, changes));
+                return EntryOutcome::Ordered(world.order((**order).clone(), now, changes));
             }
             Input::Announce(announcement) => {
                 let announced = world.announce((**announcement).clone(), now, changes);
-                return Outcome::Announced(announced);
+                return EntryOutcome::Announced(announced);
             }
-            Input::Withdraw { id } => return Outcome::Withdrawn(world.withdraw(id, now, changes)),
+            Input::Withdraw { id } => {
+                return EntryOutcome::Withdrawn(world.withdraw(id, now, changes));
+            }
             Input::GatewayCondition { condition, detail } => {
                 world.gateway_condition(*condition, detail.as_deref(), now, changes);
             }
@@ -144,7 +147,7 @@ impl State {
             Input::Tick => world.tick(now, changes),
             Input::KeepAll => self.all = true,
         }
-        Outcome::Taken
+        EntryOutcome::Taken
     }
 
     /// The sources are down, no receiver is known to be well, and nobody is there by a page.

@@ -29,7 +29,7 @@ pub struct Statuses {
 
 /// Whether a status may overtake those of other devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rank {
+pub enum StatusRank {
     /// A fire detector is back.
     First,
     /// Anything else.
@@ -53,8 +53,8 @@ impl Statuses {
     }
 
     /// One more waits.
-    pub fn put(&mut self, delivery: Box<Delivery>, rank: Rank) {
-        if rank == Rank::First {
+    pub fn put(&mut self, delivery: Box<Delivery>, rank: StatusRank) {
+        if rank == StatusRank::First {
             let before = device(&delivery).map(Box::<str>::from);
             let before = before.map(|device| self.take_of(&device, Ms::MAX)).unwrap_or_default();
             self.first.extend(before);
@@ -122,7 +122,7 @@ mod tests {
     use standpipe_rules::wire::parse;
     use standpipe_shared::ROOT;
 
-    use super::{Delivery, Rank, Statuses};
+    use super::{Delivery, StatusRank, Statuses};
     use crate::source::SourceIx;
 
     /// `D-` or `D+`: a device's will, or its birth; anything else is its alarm.
@@ -142,7 +142,8 @@ mod tests {
     fn put(statuses: &mut Statuses, said: &str) {
         for (what, at) in said.split(' ').zip(1..) {
             let detector = what.starts_with('S') && what.ends_with('+');
-            statuses.put(says(what, at), if detector { Rank::First } else { Rank::InTurn });
+            statuses
+                .put(says(what, at), if detector { StatusRank::First } else { StatusRank::InTurn });
         }
     }
 

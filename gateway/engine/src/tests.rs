@@ -1,6 +1,8 @@
 //! The engine over a real store: nothing is let go before it is kept, and a crash changes nothing.
 
+mod actions;
 mod clock;
+mod disk;
 mod entries;
 mod lives;
 mod queue;
@@ -14,16 +16,16 @@ use std::time::Duration;
 
 use standpipe_machine::clock::{Clock, Moment, Stamp};
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::{Action, ActionKind, Actor, Plan, Refused, Secret};
+use standpipe_rules::incidents::{Action, ActionKind, Actor, IdSecret, Plan, Refused};
 use standpipe_rules::registry::{Device, DeviceIx, Level, Station};
-use standpipe_rules::wire::{Reason, Rejected, parse};
+use standpipe_rules::wire::{Rejected, RejectedReason, parse};
 use standpipe_shared::{Kind, ROOT};
 use standpipe_store::{Reader, Store};
 use tempfile::TempDir;
 use ulid::Ulid;
 
 use super::*;
-use crate::health::{Health, Status};
+use crate::health::{Health, PartStatus};
 use crate::source::receipts;
 
 pub(super) const T0: Ms = 1_764_000_000_000;
@@ -71,14 +73,18 @@ fn device(n: u32) -> Device {
 
 fn open(path: &Path, now: Ms) -> Engine {
     let mut store = Store::open(path).unwrap();
-    let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
+    let loaded = store.load(Plan::default(), [], IdSecret::new([7; 32])).unwrap();
     Engine::new(store, loaded, &Sources::urgent_and_bulk(), now)
 }
 
 impl Bench {
     /// Two stations and so many hydrants; both lanes are up.
     pub(super) fn new(devices: u32) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::of(tempfile::tempdir().unwrap(), devices)
+    }
+
+    /// The same, in that folder.
+    pub(super) fn of(folder: TempDir, devices: u32) -> Self {
         let path = folder.path().join("standpipe.db");
         let mut store = Store::open(&path).unwrap();
         let stations = [
@@ -114,7 +120,7 @@ impl Bench {
     /// The same, by the clock as it tells then.
     pub(super) fn restarted(&self, now: &Moment) -> Self {
         let mut store = self.copied();
-        let mut loaded = store.1.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
+        let mut loaded = store.1.load(Plan::default(), [], IdSecret::new([7; 32])).unwrap();
         came_back(&mut loaded, now);
         let sources = Sources::urgent_and_bulk();
         Self { folder: store.0, engine: Engine::new(store.1, loaded, &sources, now.wall) }
@@ -254,7 +260,7 @@ fn memories_are_kept_within_seconds_and_the_log_is_cut_behind_history() {
     assert!(store.is_err(), "one writer a store");
     drop(bench.engine);
     store = Store::open(&bench.folder.path().join("standpipe.db"));
-    let loaded = store.unwrap().load(Plan::default(), [], Secret::new([7; 32])).unwrap();
+    let loaded = store.unwrap().load(Plan::default(), [], IdSecret::new([7; 32])).unwrap();
     assert_eq!(loaded.replayed, 0);
 }
 
@@ -318,7 +324,8 @@ fn bad_messages_are_kept_in_bounds_and_acknowledged() {
     let all = bench.count("SELECT SUM(messages) FROM rejected WHERE reason = 'not_json'");
     assert_eq!(all, 320 * 100, "all are counted");
     let payload = vec![b'x'; 100_000];
-    let rejected = Rejected { reason: Reason::NotJson, detail: "x".into(), payload, count: 1 };
+    let rejected =
+        Rejected { reason: RejectedReason::NotJson, detail: "x".into(), payload, count: 1 };
     let parsed = standpipe_rules::wire::Parsed { rejected: vec![rejected], ..Default::default() };
     let topic = "t".into();
     let delivery = Delivery { source: ALARM, receipt: None, arrived: T0.into(), topic, parsed };
@@ -343,8 +350,8 @@ fn an_ask_is_answered_when_it_is_kept() {
     bench.engine.take(Input::PutDevice(device).asked(reply), T0);
     assert!(answer.try_recv().is_err() && place.try_recv().is_err());
     bench.commit(T0);
-    assert_eq!(answer.try_recv(), Ok(Outcome::Acted(Err(Refused::Unknown))));
-    assert_eq!(place.try_recv(), Ok(Outcome::Placed(DeviceIx(1))));
+    assert_eq!(answer.try_recv(), Ok(EntryOutcome::Acted(Err(Refused::Unknown))));
+    assert_eq!(place.try_recv(), Ok(EntryOutcome::Placed(DeviceIx(1))));
     assert_eq!(bench.count("SELECT ix FROM device WHERE id = 'H-9'"), 1);
 }
 
@@ -390,7 +397,7 @@ fn the_thread_drains_its_queues_and_keeps_everything_before_it_ends() {
         acked.extend(receipts.into_iter().map(Receipt::token));
     }
     assert_eq!(acked, (1..=5_000).collect::<Vec<_>>());
-    assert_eq!(health.store.status(), Status::Fine);
+    assert_eq!(health.store.status(), PartStatus::Fine);
     assert!(*rings.log.borrow() > 0);
     let reader = Reader::open(&folder.path().join("standpipe.db")).unwrap();
     let count = |sql: &str| reader.query(sql, (), |row| row.get::<_, i64>(0)).unwrap()[0];
@@ -409,7 +416,8 @@ fn a_queue_that_is_full_says_so_at_once() {
     let (handle, queues) = queues(&Sources::urgent_and_bulk());
     let big = |len| {
         let payload = vec![0; len];
-        let rejected = Rejected { reason: Reason::NotJson, detail: "".into(), payload, count: 1 };
+        let rejected =
+            Rejected { reason: RejectedReason::NotJson, detail: "".into(), payload, count: 1 };
         let parsed =
             standpipe_rules::wire::Parsed { rejected: vec![rejected], ..Default::default() };
         Delivery {
@@ -430,7 +438,10 @@ fn a_queue_that_is_full_says_so_at_once() {
     assert_eq!(handle.deliver(big(1)), Err(Unavailable::Busy));
     let alarm = Delivery { source: ALARM, ..big(1) };
     assert_eq!(handle.deliver(alarm), Ok(()), "an alarm has a queue of its own");
-    assert_eq!(handle.waiting(), Waiting { urgent: 1, statuses: 0, bulk: BULK_QUEUE });
+    assert_eq!(
+        handle.waiting(),
+        QueueLengths { urgent: 1, statuses: 0, actions: 0, bulk: BULK_QUEUE }
+    );
     drop(queues);
     assert_eq!(handle.deliver(big(1)), Err(Unavailable::Stopped));
 }
@@ -446,11 +457,11 @@ fn alarms_of_the_telemetry_lane_overtake_readings_and_leave_the_alarm_lane_its_r
     };
     handle.deliver(says("a/H-1/telemetry", TELEMETRY)).unwrap();
     handle.deliver(says("a/b/c/alarm", TELEMETRY)).unwrap();
-    assert_eq!(handle.waiting(), Waiting { urgent: 1, statuses: 0, bulk: 1 });
+    assert_eq!(handle.waiting(), QueueLengths { urgent: 1, statuses: 0, actions: 0, bulk: 1 });
     for _ in 0..URGENT_QUEUE {
         handle.deliver(says("a/b/c/alarm", TELEMETRY)).unwrap();
     }
-    let Waiting { urgent, bulk, .. } = handle.waiting();
+    let QueueLengths { urgent, bulk, .. } = handle.waiting();
     assert_eq!((urgent, bulk), (URGENT_QUEUE / 4, URGENT_QUEUE * 3 / 4 + 2), "none is lost");
     assert_eq!(handle.deliver(says("a/SD-1/alarm", ALARM)), Ok(()));
     drop(queues);

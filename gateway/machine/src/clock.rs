@@ -16,7 +16,7 @@ pub mod moment;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use standpipe_rules::Ms;
 
@@ -39,9 +39,66 @@ struct Shared {
     doubted: AtomicBool,
     /// The kernel's name for this boot.
     boot: Option<Arc<str>>,
+    hands: Hands,
     /// What a test has set the machine's clock by.
     #[cfg(any(test, feature = "testing"))]
     skew: std::sync::atomic::AtomicI64,
+}
+
+/// Whose time it is.
+#[derive(Debug)]
+enum Hands {
+    Machine,
+    /// A time that passes only where somebody sleeps.
+    #[cfg(any(test, feature = "testing"))]
+    Simulated {
+        /// The wall clock when it began.
+        begun: Ms,
+        /// What spans are measured from.
+        origin: Instant,
+        /// How long it has run, ms.
+        ran: std::sync::atomic::AtomicI64,
+    },
+}
+
+impl Hands {
+    /// How long the machine has run.
+    fn ran(&self) -> Ms {
+        match self {
+            Self::Machine => ran(),
+            #[cfg(any(test, feature = "testing"))]
+            Self::Simulated { ran, .. } => ran.load(Ordering::SeqCst),
+        }
+    }
+
+    fn wall(&self) -> Ms {
+        match self {
+            Self::Machine => wall(),
+            #[cfg(any(test, feature = "testing"))]
+            Self::Simulated { begun, ran, .. } => begun + ran.load(Ordering::SeqCst),
+        }
+    }
+
+    fn instant(&self) -> Instant {
+        match self {
+            Self::Machine => Instant::now(),
+            #[cfg(any(test, feature = "testing"))]
+            Self::Simulated { origin, ran, .. } => {
+                *origin + Duration::from_millis(ran.load(Ordering::SeqCst).unsigned_abs())
+            }
+        }
+    }
+
+    fn sleep(&self, span: Duration) {
+        match self {
+            Self::Machine => std::thread::sleep(span),
+            #[cfg(any(test, feature = "testing"))]
+            Self::Simulated { ran, .. } => {
+                let ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX).max(1);
+                ran.fetch_add(ms, Ordering::SeqCst);
+            }
+        }
+    }
 }
 
 impl Default for Clock {
@@ -54,12 +111,25 @@ impl Clock {
     /// A clock that tells the machine's time from now on.
     #[must_use]
     pub fn new() -> Self {
-        let ran = ran();
-        let told = Mutex::new(ToldTime { ran, ahead: wall() - ran, set: 0 });
+        Self::of(Hands::Machine, moment::boot())
+    }
+
+    /// A clock that begins at that time, and goes on only where somebody [sleeps](Self::sleep).
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn simulated(now: Ms) -> Self {
+        let hands = Hands::Simulated { begun: now, origin: Instant::now(), ran: 0.into() };
+        Self::of(hands, Some("simulated".into()))
+    }
+
+    fn of(hands: Hands, boot: Option<Arc<str>>) -> Self {
+        let (ran, wall) = (hands.ran(), hands.wall());
+        let told = Mutex::new(ToldTime { ran, ahead: wall - ran, set: 0 });
         let shared = Shared {
             told,
             doubted: AtomicBool::new(false),
-            boot: moment::boot(),
+            boot,
+            hands,
             #[cfg(any(test, feature = "testing"))]
             skew: 0.into(),
         };
@@ -76,7 +146,7 @@ impl Clock {
     /// The same, for what is read by somebody who may have followed the machine's clock by then.
     #[must_use]
     pub fn stamp(&self) -> Stamp {
-        let (ran, wall) = (ran(), self.wall());
+        let (ran, wall) = (self.shared.hands.ran(), self.wall());
         let mut told = self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
         Stamp { told: told.tell(ran, wall), set: told.set }
     }
@@ -85,7 +155,7 @@ impl Clock {
     /// thread does, which moves by as much everything it remembers.
     #[must_use]
     pub fn follow(&self) -> Option<Ms> {
-        let (ran, wall) = (ran(), self.wall());
+        let (ran, wall) = (self.shared.hands.ran(), self.wall());
         let mut told = self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
         let by = told.follow(ran, wall);
         if by.is_some() {
@@ -97,7 +167,7 @@ impl Clock {
     /// The told time beside that of the boot, by which a later start knows how long it was away.
     #[must_use]
     pub fn moment(&self) -> Moment {
-        Moment { wall: self.now(), up: ran(), boot: self.shared.boot.clone() }
+        Moment { wall: self.now(), up: self.shared.hands.ran(), boot: self.shared.boot.clone() }
     }
 
     /// Whether it is in doubt which time is right: this one, or the one before somebody set the clock.
@@ -114,14 +184,19 @@ impl Clock {
     /// A moment to measure spans from; unrelated to [`Self::now`].
     #[must_use]
     pub fn instant(&self) -> Instant {
-        Instant::now()
+        self.shared.hands.instant()
+    }
+
+    /// Stops this thread for so long.
+    pub fn sleep(&self, span: Duration) {
+        self.shared.hands.sleep(span);
     }
 
     fn wall(&self) -> Ms {
         #[cfg(any(test, feature = "testing"))]
-        return wall() + self.shared.skew.load(Ordering::Relaxed);
+        return self.shared.hands.wall() + self.shared.skew.load(Ordering::Relaxed);
         #[cfg(not(any(test, feature = "testing")))]
-        wall()
+        self.shared.hands.wall()
     }
 
     /// Sets the machine's clock, as far as this one sees, so much ahead of the true one.
@@ -228,6 +303,8 @@ impl ToldTime {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::{Clock, ToldTime};
 
     #[test]
@@ -277,6 +354,20 @@ mod tests {
             }
             assert!((0..60_000).contains(&(now.steady() - before.steady())));
         }
+    }
+
+    #[test]
+    fn a_simulated_clock_goes_on_only_where_somebody_sleeps() {
+        let clock = Clock::simulated(1_764_000_000_000);
+        let (at, before) = (clock.instant(), clock.moment());
+        assert_eq!((clock.now(), clock.now()), (1_764_000_000_000, 1_764_000_000_000));
+        clock.clone().sleep(Duration::from_secs(90));
+        assert_eq!(clock.now(), 1_764_000_090_000);
+        assert_eq!(clock.instant() - at, Duration::from_secs(90));
+        assert_eq!((clock.moment().up - before.up, clock.follow()), (90_000, None));
+        clock.set_machine(3_600_000);
+        assert_eq!(clock.follow(), Some(3_600_000));
+        assert_eq!(clock.moment().set_since(&before), 3_600_000);
     }
 
     #[test]

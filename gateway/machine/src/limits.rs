@@ -6,10 +6,12 @@ use std::time::Duration;
 
 /// Messages of the telemetry lane that may wait for the engine.
 pub const BULK_QUEUE: usize = 8_192;
-/// Messages of the alarm lane but statuses, and questions, that may wait for the engine.
+/// Messages of the alarm lane, and questions, that may wait for the engine.
 pub const URGENT_QUEUE: usize = 4_096;
-/// Statuses that may wait for the engine: Last Wills, and devices that are back.
+/// Statuses and replies that may wait for the engine: Last Wills, devices that are back, and what they answer.
 pub const STATUS_QUEUE: usize = 16_384;
+/// What stations say that may wait for the engine: their people's actions, and whether a terminal is open.
+pub const ACTION_QUEUE: usize = 8_192;
 /// What senders report of pages that may wait for the engine.
 pub const REPORT_QUEUE: usize = 4_096;
 /// What the messages of one lane that wait for the engine may weigh, bytes, whatever the count: a

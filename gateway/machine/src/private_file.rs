@@ -10,14 +10,14 @@ use std::path::Path;
 
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readers {
+pub enum ReadableBy {
     /// Its owner and nobody else.
     Owner,
     /// Everybody.
     All,
 }
 
-impl Readers {
+impl ReadableBy {
     const fn mode(self) -> u32 {
         match self {
             Self::Owner => 0o600,
@@ -30,7 +30,7 @@ impl Readers {
 ///
 /// # Errors
 /// What the system says, with the path.
-pub fn write(path: &Path, content: &[u8], readers: Readers) -> io::Result<()> {
+pub fn write(path: &Path, content: &[u8], readers: ReadableBy) -> io::Result<()> {
     let told = |bad: io::Error| {
         io::Error::new(bad.kind(), format!("{} can't be written ({bad})", path.display()))
     };
@@ -57,16 +57,18 @@ pub fn write(path: &Path, content: &[u8], readers: Readers) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Readers, write};
+    use super::{ReadableBy, write};
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn a_key_is_for_its_owner_whatever_was_there() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/key");
-        for (content, readers, mode) in
-            [("a", Readers::All, 0o644), ("b", Readers::Owner, 0o600), ("c", Readers::Owner, 0o600)]
-        {
+        for (content, readers, mode) in [
+            ("a", ReadableBy::All, 0o644),
+            ("b", ReadableBy::Owner, 0o600),
+            ("c", ReadableBy::Owner, 0o600),
+        ] {
             write(&path, content.as_bytes(), readers).unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
             let found = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
@@ -74,7 +76,7 @@ mod tests {
         }
         let names = std::fs::read_dir(folder.path().join("deep")).unwrap().count();
         assert_eq!(names, 1, "nothing is left beside it");
-        let bad = write(&path.join("under a file"), b"", Readers::All).unwrap_err().to_string();
+        let bad = write(&path.join("under a file"), b"", ReadableBy::All).unwrap_err().to_string();
         assert!(bad.contains("under a file can't be written"), "{bad}");
     }
 }

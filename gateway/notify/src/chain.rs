@@ -8,12 +8,12 @@ use std::thread::JoinHandle;
 use standpipe_machine::clock::Stamp;
 use standpipe_rules::Ms;
 use standpipe_rules::chain::{EVERY_MS, EXPIRY_S};
-use standpipe_transport::mqtt::{Broker, Receipt};
+use standpipe_transport::mqtt::{Broker, PublishReceipt};
 use tokio::sync::watch;
 
 use super::packets::Packets;
 use super::session::{self, Landed, MqttMessage, Owed};
-use super::{NET, Setup};
+use super::{NET, SenderSetup};
 
 // The session asks what is owed this often.
 const _: () = assert!(NET.as_millis() == EVERY_MS as u128, "a heartbeat is sent when it is due");
@@ -23,7 +23,7 @@ const _: () = assert!(NET.as_millis() == EVERY_MS as u128, "a heartbeat is sent 
 /// # Errors
 /// What the system says when it gives no thread.
 pub fn start(
-    setup: Setup,
+    setup: SenderSetup,
     broker: Broker,
     root: &str,
     gateway: &str,
@@ -73,9 +73,9 @@ impl Owed for Heart {
         Some(MqttMessage { topic, payload, pkid, retain: false, expiry_s: EXPIRY_S })
     }
 
-    fn landed(&mut self, pkid: u16, receipt: &Receipt, _: Stamp) -> Landed {
+    fn landed(&mut self, pkid: u16, receipt: &PublishReceipt, _: Stamp) -> Landed {
         self.packets.landed(pkid);
-        let refused = matches!(receipt, Receipt::Refused(_)).then(|| self.topic.clone());
+        let refused = matches!(receipt, PublishReceipt::Refused(_)).then(|| self.topic.clone());
         Landed { reports: Vec::new(), refused }
     }
 
@@ -91,7 +91,7 @@ impl Owed for Heart {
 #[cfg(test)]
 mod tests {
     use standpipe_machine::clock::Stamp;
-    use standpipe_transport::mqtt::Receipt;
+    use standpipe_transport::mqtt::PublishReceipt;
     use tokio::sync::watch;
 
     use super::{Heart, MqttMessage, Owed};
@@ -122,6 +122,6 @@ mod tests {
             Some(expected(3, 12_000)),
             "sent when it is sent"
         );
-        assert_eq!(heart.landed(3, &Receipt::Taken, 12_001.into()).refused, None);
+        assert_eq!(heart.landed(3, &PublishReceipt::Taken, 12_001.into()).refused, None);
     }
 }

@@ -3,9 +3,9 @@
 
 use futures_util::future::BoxFuture;
 use standpipe_config::Webhook;
-use standpipe_config::trust::Trust;
+use standpipe_config::trust::Authorities;
 use standpipe_machine::clock::Clock;
-use standpipe_receivers::{Answer, Attempt, Caller, OutgoingMessage};
+use standpipe_receivers::{Answer, Attempt, Blames, Caller, OutgoingMessage};
 use standpipe_words::message::Desk;
 
 /// One for each of these receivers, in their order: those without a `ca_file` share one.
@@ -13,7 +13,7 @@ use standpipe_words::message::Desk;
 /// # Errors
 /// No TLS.
 pub fn callers(webhooks: &[Webhook]) -> reqwest::Result<Vec<Caller>> {
-    let usual = Caller::new(Trust::system())?;
+    let usual = Caller::new(Authorities::system())?;
     let own = |webhook: &Webhook| match &webhook.trust {
         Some(trust) => Caller::new(trust.clone()),
         None => Ok(usual.clone()),
@@ -36,7 +36,7 @@ pub fn attempt(
     Box::pin(async move {
         if let Some(why) = &webhook.off {
             let why = format!("{why}; `standpipe check` shows it, then restart the gateway");
-            return Answer::Later { wait: None, why };
+            return Answer::later(Blames::Receiver, why);
         }
         let attempt = Attempt {
             caller: &caller,
@@ -111,7 +111,9 @@ mod tests {
             (308, "", ""),
         ] {
             let answer = answered(&format!("{status} Elsewhere\r\n{location}x: y")).await;
-            let Answer::Later { wait: None, why } = answer else { panic!("{status}: {answer:?}") };
+            let Answer::Later { wait: None, why, .. } = answer else {
+                panic!("{status}: {answer:?}")
+            };
             assert!(
                 why.starts_with(&format!("status {status}, a redirect{shown}: sign in")),
                 "{why}"
@@ -284,9 +286,9 @@ idempotency-key: P
 x-standpipe-signature: sha256=629695aca7ad80f0bd8ecd1c555b025ccc084aee64fed98e59e7cc58465c31c4
 (26279 bytes)
 ---- cap, Digest
-Never { why: "a digest is no alert: CAP has none" }
+Never { why: "a digest is no alert: CAP has none", blames: Message }
 ---- cap, Digest
-Never { why: "a digest is no alert: CAP has none" }
+Never { why: "a digest is no alert: CAP has none", blames: Message }
 ---- dingtalk, Incident
 POST /dingtalk?to={to} HTTP/1.1
 content-type: application/json
@@ -413,67 +415,67 @@ x-title: 【每日提示】2026-11-28：未关闭 12，新增 2，已关闭 3
         insta::assert_snapshot!(judged, @r##"
 ---- format = 'json'
 ok: Taken
-page: Later { wait: None, why: "its answer is a web page (`<p>Log in</p>`): check `url`, and whether a proxy or a network's sign-in stands in between" }
-away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points" }
-zero: Later { wait: None, why: "its answer is a web page (`<!-- \"code\":0 --><html>\"code\":0`): check `url`, and whether a proxy or a network's sign-in stands in between" }
+page: Later { wait: None, why: "its answer is a web page (`<p>Log in</p>`): check `url`, and whether a proxy or a network's sign-in stands in between", blames: Receiver }
+away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points", blames: Receiver }
+zero: Later { wait: None, why: "its answer is a web page (`<!-- \"code\":0 --><html>\"code\":0`): check `url`, and whether a proxy or a network's sign-in stands in between", blames: Receiver }
 torn: Taken
 good: Taken
-full: Later { wait: Some(TooMany(7s)), why: "status 429" }
-gone: Never { why: "status 404: check `url`" }
+full: Later { wait: Some(TooMany(7s)), why: "status 429", blames: Receiver }
+gone: Never { why: "status 404: check `url`", blames: Receiver }
 ---- format = 'cap'
 ok: Taken
-page: Later { wait: None, why: "its answer is a web page (`<p>Log in</p>`): check `url`, and whether a proxy or a network's sign-in stands in between" }
-away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points" }
-zero: Later { wait: None, why: "its answer is a web page (`<!-- \"code\":0 --><html>\"code\":0`): check `url`, and whether a proxy or a network's sign-in stands in between" }
+page: Later { wait: None, why: "its answer is a web page (`<p>Log in</p>`): check `url`, and whether a proxy or a network's sign-in stands in between", blames: Receiver }
+away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points", blames: Receiver }
+zero: Later { wait: None, why: "its answer is a web page (`<!-- \"code\":0 --><html>\"code\":0`): check `url`, and whether a proxy or a network's sign-in stands in between", blames: Receiver }
 torn: Taken
 good: Taken
-full: Later { wait: Some(TooMany(7s)), why: "status 429" }
-gone: Never { why: "status 404: check `url`" }
+full: Later { wait: Some(TooMany(7s)), why: "status 429", blames: Receiver }
+gone: Never { why: "status 404: check `url`", blames: Receiver }
 ---- format = 'feishu'
-ok: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
-page: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
-away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points" }
-zero: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
+ok: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went", blames: Receiver }
+page: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went", blames: Receiver }
+away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points", blames: Receiver }
+zero: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went", blames: Receiver }
 torn: Later { wait: None, why: "request or response body error…
 good: Taken
-full: Later { wait: Some(TooMany(7s)), why: "status 429" }
-gone: Never { why: "status 404: check `url`" }
+full: Later { wait: Some(TooMany(7s)), why: "status 429", blames: Receiver }
+gone: Never { why: "status 404: check `url`", blames: Receiver }
 ---- format = 'dingtalk'
-ok: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
-page: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
-away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points" }
-zero: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
+ok: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went", blames: Receiver }
+page: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went", blames: Receiver }
+away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points", blames: Receiver }
+zero: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went", blames: Receiver }
 torn: Later { wait: None, why: "request or response body error…
-good: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
-full: Later { wait: Some(TooMany(7s)), why: "status 429" }
-gone: Never { why: "status 404: check `url`" }
+good: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went", blames: Receiver }
+full: Later { wait: Some(TooMany(7s)), why: "status 429", blames: Receiver }
+gone: Never { why: "status 404: check `url`", blames: Receiver }
 ---- format = 'wecom'
-ok: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
-page: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
-away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points" }
-zero: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
+ok: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went", blames: Receiver }
+page: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went", blames: Receiver }
+away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points", blames: Receiver }
+zero: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went", blames: Receiver }
 torn: Later { wait: None, why: "request or response body error…
-good: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went" }
-full: Later { wait: Some(TooMany(7s)), why: "status 429" }
-gone: Never { why: "status 404: check `url`" }
+good: Later { wait: None, why: "its answer has no code: check `url`, a robot says how it went", blames: Receiver }
+full: Later { wait: Some(TooMany(7s)), why: "status 429", blames: Receiver }
+gone: Never { why: "status 404: check `url`", blames: Receiver }
 ---- format = 'sms'
 ok: Taken
-page: Later { wait: None, why: "its answer is a web page (`<p>Log in</p>`): check `url`, and whether a proxy or a network's sign-in stands in between" }
-away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points" }
-zero: Later { wait: None, why: "its answer is a web page (`<!-- \"code\":0 --><html>\"code\":0`): check `url`, and whether a proxy or a network's sign-in stands in between" }
+page: Later { wait: None, why: "its answer is a web page (`<p>Log in</p>`): check `url`, and whether a proxy or a network's sign-in stands in between", blames: Receiver }
+away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points", blames: Receiver }
+zero: Later { wait: None, why: "its answer is a web page (`<!-- \"code\":0 --><html>\"code\":0`): check `url`, and whether a proxy or a network's sign-in stands in between", blames: Receiver }
 torn: Taken
 good: Taken
-full: Later { wait: Some(TooMany(7s)), why: "status 429" }
-gone: Never { why: "status 404: check `url`" }
+full: Later { wait: Some(TooMany(7s)), why: "status 429", blames: Receiver }
+gone: Never { why: "status 404: check `url`", blames: Receiver }
 ---- format = 'sms', taken_when = '"code":0'
-ok: Later { wait: None, why: "its answer lacks `taken_when`: ok" }
-page: Later { wait: None, why: "its answer lacks `taken_when`: <p>Log in</p>" }
-away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points" }
-zero: Later { wait: None, why: "its answer is a web page (`<!-- \"code\":0 --><html>\"code\":0`): check `url`, and whether a proxy or a network's sign-in stands in between" }
+ok: Later { wait: None, why: "its answer lacks `taken_when`: ok", blames: Message }
+page: Later { wait: None, why: "its answer lacks `taken_when`: <p>Log in</p>", blames: Message }
+away: Later { wait: None, why: "status 200, a redirect: sign in to the network if it asks for that, or set `url` to where it points", blames: Receiver }
+zero: Later { wait: None, why: "its answer is a web page (`<!-- \"code\":0 --><html>\"code\":0`): check `url`, and whether a proxy or a network's sign-in stands in between", blames: Receiver }
 torn: Later { wait: None, why: "request or response body error…
 good: Taken
-full: Later { wait: Some(TooMany(7s)), why: "status 429" }
-gone: Never { why: "status 404: check `url`" }
+full: Later { wait: Some(TooMany(7s)), why: "status 429", blames: Receiver }
+gone: Never { why: "status 404: check `url`", blames: Receiver }
 "##);
     }
 }

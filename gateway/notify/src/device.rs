@@ -18,10 +18,10 @@ use standpipe_shared::Command;
 use standpipe_store::Reader;
 use standpipe_store::bulletins::Bulletin;
 use standpipe_store::orders::{OwedCommand, OwedSettings};
-use standpipe_transport::mqtt::{Broker, Receipt};
+use standpipe_transport::mqtt::{Broker, PublishReceipt};
 use ulid::Ulid;
 
-use super::Setup;
+use super::SenderSetup;
 use super::flight::LEAVE_ALONE;
 use super::packets::Packets;
 use super::session::{self, Landed, MqttMessage, Owed, Shelf};
@@ -34,15 +34,15 @@ const AT_ONCE: usize = 256;
 /// # Errors
 /// What the system says when it gives no thread.
 pub fn start(
-    setup: Setup,
+    setup: SenderSetup,
     broker: Broker,
     root: &str,
     gateway: &str,
 ) -> std::io::Result<JoinHandle<()>> {
-    let shelf = Shelf::new(Mail::NAME, setup.store.clone());
+    let shelf = Shelf::new(DeviceMail::NAME, setup.store.clone());
     let bell = setup.rings.devices.clone();
     session::start(
-        Mail::new(root, shelf),
+        DeviceMail::new(root, shelf),
         setup,
         (broker, format!("standpipe-devices-{gateway}")),
         bell,
@@ -71,7 +71,7 @@ enum Letter {
 }
 
 /// What is owed to devices.
-struct Mail {
+struct DeviceMail {
     root: Box<str>,
     shelf: Shelf,
     packets: Packets<Letter>,
@@ -101,7 +101,7 @@ impl Letter {
     }
 }
 
-impl Mail {
+impl DeviceMail {
     fn new(root: &str, shelf: Shelf) -> Self {
         Self {
             root: root.into(),
@@ -226,7 +226,7 @@ fn after(page: &[OwedSettings]) -> Option<DeviceIx> {
     page.last().filter(|_| page.len() == AT_ONCE).map(|last| DeviceIx(last.ix.0 + 1))
 }
 
-impl Owed for Mail {
+impl Owed for DeviceMail {
     const NAME: &'static str = "device orders";
 
     fn connected(&mut self, _: Stamp) {
@@ -257,15 +257,15 @@ impl Owed for Mail {
         Some(self.message(pkid, &letter, now.told()))
     }
 
-    fn landed(&mut self, pkid: u16, receipt: &Receipt, now: Stamp) -> Landed {
+    fn landed(&mut self, pkid: u16, receipt: &PublishReceipt, now: Stamp) -> Landed {
         let Some(letter) = self.packets.landed(pkid) else { return Landed::default() };
         let key = letter.key();
         if let Some(key) = &key {
             self.busy.remove(key);
         }
         match receipt {
-            Receipt::Taken => Landed { reports: self.arrived(letter, now), refused: None },
-            Receipt::Refused(_) => {
+            PublishReceipt::Taken => Landed { reports: self.arrived(letter, now), refused: None },
+            PublishReceipt::Refused(_) => {
                 counter!("standpipe_order_failures_total").increment(1);
                 self.resting.extend(key.map(|key| (key, now.steady() + LEAVE_ALONE)));
                 let refused = Some(self.message(0, &letter, now.told()).topic);

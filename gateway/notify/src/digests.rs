@@ -77,13 +77,13 @@ impl Digests {
                 self.resume = None;
                 DigestNews::Delivered(digest.which, now)
             }
-            Answer::Later { wait, why } if now - digest.at < GIVE_UP_AFTER => {
+            Answer::Later { wait, why, .. } if now - digest.at < GIVE_UP_AFTER => {
                 let own = self.backoff.failed();
                 self.resume = Some(instant + retry::wait(wait, own));
                 warn!("webhook {name}: does not take the digest of {day} ({why}); trying again");
                 return None;
             }
-            Answer::Later { why, .. } | Answer::Never { why } => {
+            Answer::Later { why, .. } | Answer::Never { why, .. } => {
                 error!(
                     "webhook {name}: the digest of {day} is given up ({why}): read it at /digest"
                 );
@@ -111,7 +111,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::{DigestKey, Digests, GIVE_UP_AFTER, OwedDigest, sent};
-    use standpipe_receivers::{Answer, Asked};
+    use standpipe_receivers::{Answer, Blames, WaitWish};
     use standpipe_store::digests::DigestNews;
 
     fn owed(day: &str) -> OwedDigest {
@@ -119,8 +119,8 @@ mod tests {
         OwedDigest { which, at: 1_000, json: "{}".to_owned() }
     }
 
-    fn later(wait: Option<Asked>) -> Answer {
-        Answer::Later { wait, why: "status 503".to_owned() }
+    fn later(wait: Option<WaitWish>) -> Answer {
+        Answer::Later { wait, why: "status 503".to_owned(), blames: Blames::Receiver }
     }
 
     #[tokio::test]
@@ -137,7 +137,7 @@ mod tests {
             !digests.may(start) && digests.may(start + Duration::from_secs(1)),
             "after a while"
         );
-        let wait = Some(Asked::Unwell(Duration::from_secs(90)));
+        let wait = Some(WaitWish::Unwell(Duration::from_secs(90)));
         assert_eq!(digests.settle((one.clone(), later(wait)), 2_000, start), None);
         let asked = start + Duration::from_secs(90);
         assert!(!digests.may(asked - Duration::from_secs(1)) && digests.may(asked), "as it wishes");
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn it_is_given_up_when_it_is_refused_for_good_or_a_day_old() {
         let now = Instant::now();
-        let never = || Answer::Never { why: "status 404".to_owned() };
+        let never = || Answer::Never { why: "status 404".to_owned(), blames: Blames::Receiver };
         let end = 1_000 + GIVE_UP_AFTER;
         for (answer, at, given_up) in
             [(later(None), end - 1, false), (later(None), end, true), (never(), 2_000, true)]

@@ -19,7 +19,7 @@ use standpipe_words::digest::link;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use super::Setup;
+use super::SenderSetup;
 
 /// How often the clock is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -40,7 +40,7 @@ struct Keeper {
 /// # Errors
 /// [`Unavailable`]: the engine has stopped.
 pub async fn run(
-    setup: Setup,
+    setup: SenderSetup,
     (hour, url): (Hour, Box<str>),
     webhooks: &[Webhook],
 ) -> Result<(), Unavailable> {

@@ -48,7 +48,7 @@ const NET: Duration = Duration::from_secs(5);
 
 /// What every sender is made with.
 #[derive(Clone)]
-pub struct Setup {
+pub struct SenderSetup {
     /// The store, which says what is owed.
     pub store: PathBuf,
     /// Writes down what arrived, and what was given up.

@@ -112,6 +112,7 @@ pub mod tests {
             number: i64::from(number),
             station: "".into(),
             carries: Carries::Page,
+            apart: false,
         }
     }
 

@@ -12,16 +12,17 @@ use std::time::Duration;
 use metrics::counter;
 use standpipe_engine::{Inbox, Unavailable};
 use standpipe_machine::clock::Stamp;
+use standpipe_machine::threads;
 use standpipe_rules::Ms;
 use standpipe_store::{Reader, StoreError};
 use standpipe_transport::mqtt::PubAckReason;
 use standpipe_transport::mqtt::attempts::Attempts;
-use standpipe_transport::mqtt::{Broker, Frame, Hello, Link, LinkError, Outgoing, Receipt};
+use standpipe_transport::mqtt::{Broker, Frame, Hello, Link, LinkError, Outgoing, PublishReceipt};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{error, warn};
 
-use super::{NET, Setup};
+use super::{NET, SenderSetup};
 
 /// Messages on their way to the broker at one time, if it takes that many.
 const IN_FLIGHT: usize = 64;
@@ -66,7 +67,7 @@ pub trait Owed: Send + 'static {
     /// The next message. Never more than `window` are on their way.
     fn next(&mut self, window: usize, now: Stamp) -> Option<MqttMessage>;
     /// The broker answers for a message.
-    fn landed(&mut self, pkid: u16, receipt: &Receipt, now: Stamp) -> Landed;
+    fn landed(&mut self, pkid: u16, receipt: &PublishReceipt, now: Stamp) -> Landed;
     /// The connection is gone, and nobody knows what of it arrived.
     fn lost(&mut self);
     /// Said once a minute, unconfirmed, from the connection on.
@@ -79,7 +80,7 @@ pub trait Owed: Send + 'static {
 /// What the system says when it gives no thread.
 pub fn start<O: Owed>(
     owed: O,
-    setup: Setup,
+    setup: SenderSetup,
     (broker, client_id): (Broker, String),
     bell: watch::Receiver<u64>,
 ) -> std::io::Result<JoinHandle<()>> {
@@ -89,12 +90,12 @@ pub fn start<O: Owed>(
     let attempts = Attempts::new(O::NAME, &hello.client_id);
     let task = Session { owed, setup, broker, hello, attempts, bell, refusal_said_at: None };
     let name = O::NAME.replace(' ', "-");
-    std::thread::Builder::new().name(name).spawn(move || runtime.block_on(task.run()))
+    threads::start(name, move || runtime.block_on(task.run()))
 }
 
 struct Session<O> {
     owed: O,
-    setup: Setup,
+    setup: SenderSetup,
     broker: Broker,
     hello: Hello,
     attempts: Attempts,
@@ -103,18 +104,18 @@ struct Session<O> {
 }
 
 /// Why a connection's loop ended.
-enum End {
+enum SessionEnd {
     Stop,
     Lost(LinkError),
 }
 
-impl From<LinkError> for End {
+impl From<LinkError> for SessionEnd {
     fn from(why: LinkError) -> Self {
         Self::Lost(why)
     }
 }
 
-impl From<Unavailable> for End {
+impl From<Unavailable> for SessionEnd {
     fn from(_: Unavailable) -> Self {
         Self::Stop
     }
@@ -130,9 +131,9 @@ impl<O: Owed> Session<O> {
             };
             let end = match opened {
                 Ok(link) => self.serve(link).await,
-                Err(why) => End::Lost(why),
+                Err(why) => SessionEnd::Lost(why),
             };
-            let End::Lost(why) = end else { return };
+            let SessionEnd::Lost(why) = end else { return };
             self.owed.lost();
             counter!("standpipe_sender_connections_lost_total", "sender" => O::NAME).increment(1);
             let wait =
@@ -144,16 +145,16 @@ impl<O: Owed> Session<O> {
         }
     }
 
-    async fn serve(&mut self, mut link: Link) -> End {
+    async fn serve(&mut self, mut link: Link) -> SessionEnd {
         self.attempts.worked(self.setup.clock.stamp().steady(), &self.broker);
         let Err(end) = self.talk(&mut link).await;
-        if matches!(end, End::Stop) {
+        if matches!(end, SessionEnd::Stop) {
             link.close().await;
         }
         end
     }
 
-    async fn talk(&mut self, link: &mut Link) -> Result<Infallible, End> {
+    async fn talk(&mut self, link: &mut Link) -> Result<Infallible, SessionEnd> {
         let stop = self.setup.stop.clone();
         let mut bell = self.bell.clone();
         let mut net = interval(NET);
@@ -165,14 +166,14 @@ impl<O: Owed> Session<O> {
             self.send(link)?;
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return Err(End::Stop),
+                () = stop.cancelled() => return Err(SessionEnd::Stop),
                 turned = link.turn(true) => {
                     turned?;
                     self.hear(link).await?;
                 }
                 rung = bell.changed() => {
                     if rung.is_err() {
-                        return Err(End::Stop);
+                        return Err(SessionEnd::Stop);
                     }
                     self.read();
                 }
@@ -205,7 +206,7 @@ impl<O: Owed> Session<O> {
         message.map_or(Ok(()), |message| publish(link, &message))
     }
 
-    async fn hear(&mut self, link: &mut Link) -> Result<(), End> {
+    async fn hear(&mut self, link: &mut Link) -> Result<(), SessionEnd> {
         while let Some(frame) = link.next_frame()? {
             let (pkid, receipt) = match frame {
                 Frame::PubAck { pkid, receipt } => (pkid, receipt),
@@ -219,7 +220,7 @@ impl<O: Owed> Session<O> {
             for report in landed.reports {
                 self.setup.engine.report(report).await?;
             }
-            if let (Some(topic), Receipt::Refused(why)) = (landed.refused, receipt) {
+            if let (Some(topic), PublishReceipt::Refused(why)) = (landed.refused, receipt) {
                 self.refused(&topic, why);
             }
         }

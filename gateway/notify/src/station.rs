@@ -12,9 +12,9 @@ use standpipe_rules::Ms;
 use standpipe_rules::incidents::{IncidentId, with_page};
 use standpipe_store::boards::URGENCIES;
 use standpipe_store::reader::OwedBoard;
-use standpipe_transport::mqtt::{Broker, Receipt};
+use standpipe_transport::mqtt::{Broker, PublishReceipt};
 
-use super::Setup;
+use super::SenderSetup;
 use super::flight::{Flight, Shot};
 use super::queue::Queue;
 use super::session::{self, Landed, MqttMessage, Owed, Shelf};
@@ -27,7 +27,7 @@ const AT_ONCE: usize = 64;
 /// # Errors
 /// What the system says when it gives no thread.
 pub fn start(
-    setup: Setup,
+    setup: SenderSetup,
     broker: Broker,
     root: &str,
     gateway: &str,
@@ -144,11 +144,11 @@ impl Owed for Boards {
         Some(MqttMessage { topic: self.topic(&shot), payload, pkid, retain: true, expiry_s: 0 })
     }
 
-    fn landed(&mut self, pkid: u16, receipt: &Receipt, now: Stamp) -> Landed {
+    fn landed(&mut self, pkid: u16, receipt: &PublishReceipt, now: Stamp) -> Landed {
         match receipt {
             // It is kept for whoever comes.
-            Receipt::Taken => Landed { reports: self.arrived(pkid, now), refused: None },
-            Receipt::Refused(_) => {
+            PublishReceipt::Taken => Landed { reports: self.arrived(pkid, now), refused: None },
+            PublishReceipt::Refused(_) => {
                 let shot = self.flight.refused(pkid, now.steady());
                 counter!("standpipe_page_failures_total", "kind" => "station").increment(1);
                 Landed { reports: Vec::new(), refused: shot.map(|shot| self.topic(&shot)) }

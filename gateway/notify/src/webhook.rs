@@ -9,11 +9,14 @@
 //! alone: after a restart everything owed is simply tried again, under the same `Idempotency-Key` and
 //! in the same words.
 //!
-//! What is sent at its pace, one by one or in bundles, is in `webhook/paced.rs`, which of that is next
+//! What is refused for what it says is in `webhook/apart.rs`. What is sent at its pace, one by one or in bundles, is in `webhook/paced.rs`, which of that is next
 //! and what it says in `webhook/next.rs`; how each format is sent, in `standpipe_receivers::formats`.
 
+mod apart;
+mod news;
 mod next;
 mod paced;
+mod tried;
 
 use std::collections::{HashMap, HashSet};
 use std::thread::JoinHandle;
@@ -26,7 +29,8 @@ use metrics::counter;
 use standpipe_config::Webhook;
 use standpipe_engine::{Input, Unavailable};
 use standpipe_machine::clock::Stamp;
-use standpipe_receivers::{About, Answer, Asked, Caller, OutgoingMessage};
+use standpipe_machine::threads;
+use standpipe_receivers::{About, Answer, Blames, Caller, OutgoingMessage, WaitWish};
 use standpipe_rules::Ms;
 use standpipe_rules::changes::Urgency;
 use standpipe_rules::incidents::{IncidentId, ReceiverNews, with_page};
@@ -41,12 +45,15 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{error, info, warn};
 use ulid::Ulid;
 
+use self::apart::Probes;
+use self::news::{Failing, LastNews};
 use self::next::{PageWords, Sent};
 use self::paced::Paced;
+use self::tried::TriedPages;
 use super::deliver::{attempt, callers};
 use super::digests::{self, Digests};
-use super::retry::{GIVE_UP_AFTER, Kind, LONGEST_ASKED, Waiting};
-use super::{NET, Setup, keeper};
+use super::retry::{GIVE_UP_AFTER, LONGEST_ASKED, Refusal, RetryKind, RetryQueue};
+use super::{NET, SenderSetup, keeper};
 
 /// Pages on their way to one receiver at one time.
 const IN_FLIGHT: usize = 24;
@@ -58,10 +65,6 @@ const URGENCIES: u8 = Urgency::ALL.len() as u8;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A gateway that stops waits this long for receivers to answer.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
-/// A failing receiver is reported this often, ms.
-const REPORT_EVERY: Ms = 60_000;
-/// The engine hears of a receiver that refuses pages this often at most, ms.
-const TELL_EVERY: Ms = 1_000;
 /// A receiver that has refused a page for so long is not well, whatever else it takes, ms.
 const REFUSED_MOST: Ms = 10_000;
 
@@ -70,16 +73,18 @@ const REFUSED_MOST: Ms = 10_000;
 /// # Errors
 /// What the system says when it gives no thread, or no TLS.
 pub fn start(
-    setup: Setup,
+    setup: SenderSetup,
     webhooks: &[Webhook],
     (desk, hour): (&Desk, Option<Hour>),
 ) -> std::io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let callers = callers(webhooks).map_err(std::io::Error::other)?;
-    let one = |(webhook, caller)| Task::new(setup.clone(), caller, (webhook, desk));
-    let mut tasks: Vec<_> = webhooks.iter().zip(callers).map(one).collect();
+    let tried = tried::open(&setup.store, webhooks.len());
+    let one =
+        |((webhook, caller), tried)| Task::new(setup.clone(), (caller, tried), (webhook, desk));
+    let mut tasks: Vec<_> = webhooks.iter().zip(callers).zip(tried).map(one).collect();
     let (all, url) = (webhooks.to_vec(), desk.url.clone());
-    std::thread::Builder::new().name("notify-webhooks".to_owned()).spawn(move || {
+    threads::start("notify-webhooks", move || {
         runtime.block_on(async {
             let mut senders = JoinSet::new();
             let names = tasks.iter().map(|task| task.webhook.name.clone()).collect();
@@ -97,7 +102,7 @@ pub fn start(
 }
 
 /// Pages to webhooks that are configured no more can never be sent: given up at start.
-async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unavailable> {
+async fn give_up_orphans(setup: SenderSetup, names: Vec<Box<str>>) -> Result<(), Unavailable> {
     let owed = Reader::open(&setup.store).and_then(|reader| reader.orphaned_pages(&names));
     let owed = owed.unwrap_or_else(|why| {
         warn!("webhooks: what is owed cannot be read ({why})");
@@ -120,7 +125,7 @@ async fn give_up_orphans(setup: Setup, names: Vec<Box<str>>) -> Result<(), Unava
 
 /// Sends one webhook what it is owed, until it is told to stop.
 struct Task {
-    setup: Setup,
+    setup: SenderSetup,
     caller: Caller,
     webhook: Webhook,
     desk: Desk,
@@ -136,10 +141,14 @@ struct Task {
     unwritten: Vec<OwedPage>,
     /// Those of them whose words are asked for.
     reworded: HashSet<Ulid>,
+    /// Pages that were sent singly, now or before this gateway started.
+    tried: TriedPages,
     /// The last page that was taken about an incident, until the store knows.
     taken: HashMap<IncidentId, Ulid>,
     /// What was refused, and is tried again.
-    waiting: Waiting,
+    waiting: RetryQueue,
+    /// Bundles that are taken apart while nothing else is taken.
+    probes: Probes,
     /// What is no fire is not sent before: the receiver wishes so.
     hold: Option<Instant>,
     /// Those of [`Self::flights`] that are no new fires.
@@ -148,20 +157,6 @@ struct Task {
     told: Option<LastNews>,
     failing: Option<Failing>,
     digests: Digests,
-}
-
-/// A receiver that does not take what it is sent.
-struct Failing {
-    since: Ms,
-    said_at: Ms,
-    why: String,
-}
-
-/// What the engine was told of a receiver.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum LastNews {
-    Takes,
-    Refuses(Ms),
 }
 
 /// An attempt that has come to its end.
@@ -182,7 +177,11 @@ enum FlightRoom {
 }
 
 impl Task {
-    fn new(setup: Setup, caller: Caller, (webhook, desk): (&Webhook, &Desk)) -> Self {
+    fn new(
+        setup: SenderSetup,
+        (caller, tried): (Caller, TriedPages),
+        (webhook, desk): (&Webhook, &Desk),
+    ) -> Self {
         Self {
             webhook: webhook.clone(),
             desk: desk.clone(),
@@ -193,8 +192,10 @@ impl Task {
             older: None,
             unwritten: Vec::new(),
             reworded: HashSet::new(),
+            tried,
             taken: HashMap::new(),
-            waiting: Waiting::default(),
+            waiting: RetryQueue::default(),
+            probes: Probes::new(&webhook.name),
             hold: None,
             lesser: 0,
             told: None,
@@ -223,6 +224,7 @@ impl Task {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 _ = net.tick() => {
                     self.paced.rung();
+                    self.forget_what_the_store_knows();
                     self.tell_that_it_still_refuses().await?;
                 }
             }
@@ -271,7 +273,7 @@ impl Task {
                 return Ok(());
             }
         }
-        if self.paced.is_empty() && self.waiting.is_empty() && self.unwritten.is_empty() {
+        if self.paced.is_empty() && self.waiting.holds_nothing_up() && self.unwritten.is_empty() {
             self.take_off_digest();
         }
         Ok(())
@@ -289,7 +291,8 @@ impl Task {
             return Ok(Sent::Settled);
         }
         let again = self.waiting.knows(page.page_id);
-        if again && kind(&page) == Kind::Fire && self.is_taken_by_somebody(&page) {
+        let refused = page.apart || self.waiting.was_refused(page.page_id);
+        if refused && kind(&page) == RetryKind::Fire && self.is_taken_by_somebody(&page) {
             self.is_not_needed(&page, now).await?;
             return Ok(Sent::Settled);
         }
@@ -326,6 +329,10 @@ impl Task {
             return Ok(Sent::NotNow);
         }
         self.reworded.remove(&page.page_id);
+        match page.carries {
+            Carries::Page => self.tried.note(page.page_id),
+            Carries::Bundle => {}
+        }
         self.busy.insert(page.incident, Vec::new());
         self.lesser += usize::from(room == FlightRoom::Lesser);
         let flight = self.attempt(page, room, (wire, earlier));
@@ -354,7 +361,13 @@ impl Task {
             Vec::new()
         });
         let Some(next) = self.digests.next(owed) else { return };
-        if !self.paced.may_send_first(self.setup.clock.stamp().steady()) {
+        let steady = self.setup.clock.stamp().steady();
+        let may = if self.waiting.is_empty() {
+            self.paced.may_send_first(steady)
+        } else {
+            self.paced.may_send_beside_refused(steady)
+        };
+        if !may {
             return;
         }
         let sent = digests::sent(&next);
@@ -373,7 +386,7 @@ impl Task {
     /// Why not even to try: it is too old, and the receiver does not take anything.
     fn too_late(&self, page: &OwedPage, now: Ms) -> Option<String> {
         let failing = self.failing.as_ref()?;
-        if kind(page) == Kind::Fire {
+        if kind(page) == RetryKind::Fire {
             return None;
         }
         self.is_too_old(page, now).then(|| failing.why.clone())
@@ -410,24 +423,42 @@ impl Task {
         self.lesser -= usize::from(room == FlightRoom::Lesser);
         match answer {
             Answer::Taken => {
-                if let Some(failing) = self.failing.take() {
-                    let seconds = (now.steady() - failing.since) / 1_000;
-                    info!("webhook {}: takes pages again after {seconds} s", self.webhook.name);
-                }
+                self.takes_again(page.page_id, now.steady());
                 counter!("standpipe_pages_delivered_total", "kind" => "webhook").increment(1);
-                self.waiting.forget(page.page_id);
                 self.remember_taken(&page);
                 let delivered = Input::Delivered { page_id: page.page_id }.at(now);
                 self.setup.engine.report(delivered).await?;
                 self.tell_that_it_takes(now).await
             }
-            Answer::Never { why } if kind(&page) == Kind::Other => {
+            Answer::Never { why, blames }
+                if kind(&page) == RetryKind::Other && !apart::may_be(&page, blames) =>
+            {
                 let news = ReceiverNews::RefusesForGood { answer: why.as_str().into() };
                 self.give_up(&page, &why, now).await?;
                 self.tell(news, now).await
             }
-            Answer::Never { why } => self.refused((&page, begun), (None, why), now).await,
-            Answer::Later { wait, why } => self.refused((&page, begun), (wait, why), now).await,
+            Answer::Never { why, blames } => {
+                self.refused((&page, begun), (None, blames, why), now).await
+            }
+            Answer::Later { wait, why, blames } => {
+                self.refused((&page, begun), (wait, blames, why), now).await
+            }
+        }
+    }
+
+    /// It took a page. What waits because it took none for a while waits no more.
+    fn takes_again(&mut self, page: Ulid, now: Ms) {
+        let instant = Instant::now();
+        self.probes.reset();
+        let mut all_due = self.waiting.took(page, instant);
+        if let Some(failing) = self.failing.take() {
+            let for_ms = now - failing.since;
+            let (name, seconds) = (&self.webhook.name, for_ms / 1_000);
+            info!("webhook {name}: takes pages again after {seconds} s");
+            all_due |= for_ms >= REFUSED_MOST;
+        }
+        if all_due {
+            self.waiting.all_due(instant);
         }
     }
 
@@ -435,7 +466,7 @@ impl Task {
     async fn refused(
         &mut self,
         (page, begun): (&OwedPage, Ms),
-        (asked, why): (Option<Asked>, String),
+        (asked, blames, why): (Option<WaitWish>, Blames, String),
         now: Stamp,
     ) -> Result<(), Unavailable> {
         counter!("standpipe_page_failures_total", "kind" => "webhook").increment(1);
@@ -445,70 +476,22 @@ impl Task {
             self.hold = self.hold.max(Some(until));
         }
         let of = (page, kind(page));
-        let for_ms = self.waiting.refused(of, begun, (asked, instant), now.steady());
+        let refusal = Refusal { asked, blames, at: instant };
+        let for_ms = self.waiting.refused(of, begun, refusal, now.steady());
         let for_ms = self
             .failing
             .as_ref()
             .map_or(for_ms, |failing| for_ms.max(now.steady() - failing.since));
-        if kind(page) == Kind::Other && self.is_too_old(page, now.told()) {
+        if kind(page) == RetryKind::Other && self.is_too_old(page, now.told()) {
             self.give_up(page, &why, now).await?;
         }
         let news = ReceiverNews::Refuses { for_ms, answer: why.as_str().into() };
-        self.fails(why, begun, now.steady());
-        self.tell(news, now).await
-    }
-
-    /// Tells the engine how the receiver does, now and then.
-    async fn tell(&mut self, news: ReceiverNews, now: Stamp) -> Result<(), Unavailable> {
-        let steady = now.steady();
-        let told = match (&news, self.told) {
-            (ReceiverNews::Takes, _) => LastNews::Takes,
-            (ReceiverNews::Refuses { .. }, Some(LastNews::Refuses(at)))
-                if steady - at < TELL_EVERY =>
-            {
-                return Ok(());
-            }
-            (ReceiverNews::Refuses { .. } | ReceiverNews::RefusesForGood { .. }, _) => {
-                LastNews::Refuses(steady)
-            }
-        };
-        self.told = Some(told);
-        let name = self.webhook.name.clone();
-        self.setup.engine.report(Input::Receiver { name, news }.at(now)).await
-    }
-
-    /// It has taken nothing since: said between attempts, too, which get rare.
-    async fn tell_that_it_still_refuses(&mut self) -> Result<(), Unavailable> {
-        let now = self.setup.clock.stamp();
-        let Some(failing) = &self.failing else { return Ok(()) };
-        let (for_ms, answer) = (now.steady() - failing.since, failing.why.as_str().into());
-        self.tell(ReceiverNews::Refuses { for_ms, answer }, now).await
-    }
-
-    /// It took a page. One that refuses another all the time is not well.
-    async fn tell_that_it_takes(&mut self, now: Stamp) -> Result<(), Unavailable> {
-        let told = self.told == Some(LastNews::Takes);
-        if told || self.waiting.any_for(REFUSED_MOST, now.steady()) {
-            return Ok(());
+        // One that takes others does not fail, and what it is owed is planned as ever.
+        if !self.waiting.is_last(page.page_id) {
+            self.fails(why, begun, now.steady());
         }
-        self.tell(ReceiverNews::Takes, now).await
-    }
-
-    fn fails(&mut self, why: String, begun: Ms, now: Ms) {
-        let failing = self.failing.get_or_insert(Failing {
-            since: begun,
-            said_at: now - REPORT_EVERY,
-            why: String::new(),
-        });
-        if now - failing.said_at >= REPORT_EVERY {
-            failing.said_at = now;
-            let seconds = (now - failing.since) / 1_000;
-            warn!(
-                "webhook {}: takes no pages for {seconds} s ({why}); trying again",
-                self.webhook.name
-            );
-        }
-        failing.why = why;
+        self.tell(news, now).await?;
+        self.take_apart(page, now).await
     }
 
     /// A fire's page that was refused, and whose fire somebody has acknowledged meanwhile.
@@ -546,13 +529,13 @@ impl Task {
 }
 
 /// What becomes of a page that is refused.
-fn kind(page: &OwedPage) -> Kind {
+fn kind(page: &OwedPage) -> RetryKind {
     kind_of(page.urgency)
 }
 
-fn kind_of(urgency: Urgency) -> Kind {
+fn kind_of(urgency: Urgency) -> RetryKind {
     match urgency {
-        Urgency::NewFire | Urgency::Fire => Kind::Fire,
-        Urgency::Critical | Urgency::Warning | Urgency::Notice => Kind::Other,
+        Urgency::NewFire | Urgency::Fire => RetryKind::Fire,
+        Urgency::Critical | Urgency::Warning | Urgency::Notice => RetryKind::Other,
     }
 }

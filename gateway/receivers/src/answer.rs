@@ -6,14 +6,14 @@ use standpipe_rules::plain;
 
 /// What a receiver wishes that does not take a page now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum WaitWish {
     /// It gets too many messages: not so soon.
     TooMany(Duration),
     /// It is not well: not so soon.
     Unwell(Duration),
 }
 
-impl Asked {
+impl WaitWish {
     /// How long it wishes to be left alone.
     #[must_use]
     pub const fn wait(self) -> Duration {
@@ -21,6 +21,15 @@ impl Asked {
             Self::TooMany(wait) | Self::Unwell(wait) => wait,
         }
     }
+}
+
+/// What a refusal may be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blames {
+    /// What this message says: another one may be taken.
+    Message,
+    /// The receiver, its address or the way to it: it takes nothing now.
+    Receiver,
 }
 
 /// What became of one attempt.
@@ -31,15 +40,27 @@ pub enum Answer {
     /// Not now.
     Later {
         /// The receiver's own wish.
-        wait: Option<Asked>,
+        wait: Option<WaitWish>,
         /// In words.
         why: String,
+        /// What it may be about.
+        blames: Blames,
     },
     /// Not ever, as it is configured.
     Never {
         /// In words.
         why: String,
+        /// What it may be about.
+        blames: Blames,
     },
+}
+
+impl Answer {
+    /// It takes nothing now, and wishes nothing.
+    #[must_use]
+    pub const fn later(blames: Blames, why: String) -> Self {
+        Self::Later { wait: None, why, blames }
+    }
 }
 
 /// What a redirect means: neither a receipt nor a refusal. A network's sign-in page redirects whatever
@@ -51,25 +72,31 @@ pub fn redirected(status: u16, to: Option<&str>) -> Answer {
         "status {status}, a redirect{to}: sign in to the network if it asks for that, or set `url` to where \
          it points"
     );
-    Answer::Later { wait: None, why }
+    Answer::later(Blames::Receiver, why)
 }
 
 /// Reads a status and the `Retry-After` beside it.
 #[must_use]
 pub fn read(status: u16, wait: Option<Duration>) -> Answer {
+    use Blames::{Message, Receiver};
+    let never = |blames, what_to_do: &str| Answer::Never {
+        why: format!("status {status}: {what_to_do}"),
+        blames,
+    };
+    let why = || format!("status {status}");
     match status {
         200..=299 => Answer::Taken,
         // Too early, too slow, too many: the request itself was fine.
-        429 => Answer::Later { wait: wait.map(Asked::TooMany), why: format!("status {status}") },
+        429 => Answer::Later { wait: wait.map(WaitWish::TooMany), why: why(), blames: Receiver },
+        // A program that fails, without saying for how long, may fail at what it was told.
+        500 | 501 if wait.is_none() => Answer::later(Message, why()),
         408 | 425 | 500..=599 => {
-            Answer::Later { wait: wait.map(Asked::Unwell), why: format!("status {status}") }
+            Answer::Later { wait: wait.map(WaitWish::Unwell), why: why(), blames: Receiver }
         }
         300..=399 => redirected(status, None),
-        401 | 403 => Answer::Never {
-            why: format!("status {status}: check `secret_file` and the receiver's access rules"),
-        },
-        404 | 410 => Answer::Never { why: format!("status {status}: check `url`") },
-        _ => Answer::Never { why: format!("status {status}: see the receiver's log") },
+        401 | 403 | 407 => never(Receiver, "check `secret_file` and the receiver's access rules"),
+        404 | 405 | 410 => never(Receiver, "check `url`"),
+        _ => never(Message, "see the receiver's log"),
     }
 }
 
@@ -87,7 +114,7 @@ pub fn by_body(content_type: &str, body: &str) -> Answer {
         "its answer is a web page (`{shown}`): check `url`, and whether a proxy or a network's sign-in \
          stands in between"
     );
-    Answer::Later { wait: None, why }
+    Answer::later(Blames::Receiver, why)
 }
 
 /// How much of a page is shown, characters.
@@ -135,7 +162,7 @@ fn is_json(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Asked, by_body, read, redirected};
+    use super::{Answer, Blames, WaitWish, by_body, read, redirected};
     use std::time::Duration;
 
     #[test]
@@ -179,7 +206,7 @@ mod tests {
         let page = by_body("text/html", "<html>\n\n<title>  Log in </title>");
         let why = "its answer is a web page (`<html> <title> Log in </title>`): check `url`, and \
                    whether a proxy or a network's sign-in stands in between".to_owned();
-        assert_eq!(page, Answer::Later { wait: None, why });
+        assert_eq!(page, Answer::later(Blames::Receiver, why));
     }
 
     #[test]
@@ -190,8 +217,8 @@ mod tests {
         }
         for status in [408, 425, 429, 500, 502, 503, 599] {
             let why = format!("status {status}");
-            let asked = if status == 429 { Asked::TooMany } else { Asked::Unwell };
-            let expected = Answer::Later { wait: wait.map(asked), why };
+            let asked = if status == 429 { WaitWish::TooMany } else { WaitWish::Unwell };
+            let expected = Answer::Later { wait: wait.map(asked), why, blames: Blames::Receiver };
             assert_eq!(read(status, wait), expected, "{status}");
         }
         for status in [300, 301, 302, 303, 307, 308] {
@@ -207,6 +234,29 @@ mod tests {
         );
         for status in [100, 400, 401, 403, 404, 405, 410, 422, 600] {
             assert!(matches!(read(status, wait), Answer::Never { .. }), "{status}");
+        }
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn an_answer_blames_the_message_only_where_another_one_may_be_taken() {
+        let wait = Some(Duration::from_secs(3));
+        for (statuses, wait, expected) in [
+            // Whoever is set up anew, guards its door, has too many or is away says so to everything.
+            (&[401, 403, 404, 405, 407, 408, 410, 425, 429, 502, 503, 504, 302][..], None, Blames::Receiver),
+            (&[500, 503],                                                            wait, Blames::Receiver),
+            // What is in it cannot be read, is too long, is not wanted, or makes a program fail.
+            (&[400, 406, 409, 413, 415, 422, 451],                                   wait, Blames::Message),
+            (&[500, 501],                                                            None, Blames::Message),
+        ] {
+            for status in statuses {
+                match read(*status, wait) {
+                    Answer::Later { blames, .. } | Answer::Never { blames, .. } => {
+                        assert_eq!(blames, expected, "{status}");
+                    }
+                    Answer::Taken => panic!("{status}"),
+                }
+            }
         }
     }
 }

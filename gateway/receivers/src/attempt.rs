@@ -10,12 +10,12 @@ use standpipe_machine::clock::Clock;
 use standpipe_rules::Ms;
 use standpipe_rules::digest::Digest;
 use standpipe_rules::incidents::{WireBundle, WireIncident};
-use standpipe_trust::{Secret, Trust};
+use standpipe_trust::{Authorities, Secret};
 use standpipe_words::cap::Earlier;
 use standpipe_words::digest::Room;
 use standpipe_words::message::{self, Desk, MessageText};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Blames};
 
 /// How long a connection to a receiver may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,7 +54,7 @@ pub struct Caller {
     /// For those that speak HTTP. It follows no redirect: a page must not go where nobody sent it.
     pub http: Client,
     /// For those that make their own connections.
-    pub trust: Arc<Trust>,
+    pub trust: Arc<Authorities>,
 }
 
 impl Caller {
@@ -62,7 +62,7 @@ impl Caller {
     ///
     /// # Errors
     /// No TLS.
-    pub fn new(trust: Trust) -> reqwest::Result<Self> {
+    pub fn new(trust: Authorities) -> reqwest::Result<Self> {
         let client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(ATTEMPT_TIMEOUT)
@@ -134,5 +134,5 @@ impl Attempt<'_> {
 }
 
 fn unread(bad: serde_json::Error) -> Answer {
-    Answer::Never { why: format!("it can't be read ({bad})") }
+    Answer::Never { why: format!("it can't be read ({bad})"), blames: Blames::Message }
 }

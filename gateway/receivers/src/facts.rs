@@ -44,7 +44,7 @@ pub struct FormatFacts {
     /// The keys that are its own, in the order in which they are documented.
     pub keys: &'static [OwnKey],
     /// Whether it takes daily digests.
-    pub digests: Digests,
+    pub digests: DigestSupport,
     /// Whether it refers to what the receiver got about the incident before.
     pub earlier: EarlierMessages,
     /// How much the receiver takes, where its section does not say it.
@@ -64,7 +64,7 @@ impl FormatFacts {
             listed_as: name,
             carrier: Carrier::Http,
             keys: &[],
-            digests: Digests::Taken,
+            digests: DigestSupport::Taken,
             earlier: EarlierMessages::NotReferredTo,
             pace: PROGRAMS,
             says,
@@ -92,7 +92,7 @@ impl Carrier {
 
 /// Whether a format takes the daily digest of notices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Digests {
+pub enum DigestSupport {
     /// It does, where the receiver asks for it.
     Taken,
     /// It has no way to say one.

@@ -52,7 +52,7 @@ list! {
     dingtalk::DingTalk,
     wecom::WeCom,
     feishu::Feishu,
-    mail::Mail,
+    mail::MailFormat,
     sms::Sms,
 }
 
@@ -106,7 +106,7 @@ pub struct ListedFormat {
 #[cfg(test)]
 mod tests {
     use super::{LIST, all, named, names, own_keys};
-    use crate::facts::{Carrier, Digests, EarlierMessages};
+    use crate::facts::{Carrier, DigestSupport, EarlierMessages};
     use crate::keys::KeyShape;
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
             let format = named(name).unwrap().facts;
             let found = (format.listed_as, format.carrier, format.keys.len());
             assert_eq!(found, (listed_as, carrier, own_keys), "{name}");
-            let digests = (format.digests == Digests::Taken).then(|| "digests".to_owned());
+            let digests = (format.digests == DigestSupport::Taken).then(|| "digests".to_owned());
             let refers = (format.earlier == EarlierMessages::ReferredTo).then(|| "refers".to_owned());
             let pace = format!("{} in {} s", format.pace.messages, format.pace.within_ms / 1_000);
             let said: Vec<String> = [digests, refers, Some(pace)].into_iter().flatten().collect();

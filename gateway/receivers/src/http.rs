@@ -5,7 +5,7 @@ use reqwest::{RequestBuilder, Response};
 use standpipe_machine::backoff::retry_after;
 use standpipe_machine::clock::Clock;
 
-use crate::answer::{self, Answer};
+use crate::answer::{self, Answer, Blames};
 use crate::attempt::Attempt;
 use crate::sign::{HEADER, signature};
 
@@ -17,7 +17,7 @@ pub const JSON: &str = "application/json";
 
 /// An answer with a good status: what it means is the format's to say.
 #[derive(Debug)]
-pub struct Reply {
+pub struct HttpReply {
     /// As the receiver says it; empty where it doesn't.
     pub content_type: String,
     /// As much of it as is read.
@@ -26,7 +26,7 @@ pub struct Reply {
     torn: Option<String>,
 }
 
-impl Reply {
+impl HttpReply {
     /// The whole body, for a format whose receivers say in it how it went.
     ///
     /// # Errors
@@ -34,7 +34,7 @@ impl Reply {
     pub fn whole(&self) -> Result<&str, Answer> {
         match &self.torn {
             None => Ok(&self.body),
-            Some(why) => Err(Answer::Later { wait: None, why: why.clone() }),
+            Some(why) => Err(Answer::later(Blames::Receiver, why.clone())),
         }
     }
 }
@@ -54,11 +54,13 @@ pub fn signed_post(attempt: &Attempt, content_type: &str, body: String) -> Reque
 ///
 /// # Errors
 /// The answer that everything but a good status is, and that no connection is.
-pub async fn exchange(request: RequestBuilder, clock: &Clock) -> Result<Reply, Answer> {
+pub async fn exchange(request: RequestBuilder, clock: &Clock) -> Result<HttpReply, Answer> {
     let mut response = match request.send().await {
         Ok(response) => response,
         // The address may hold a secret: it is not for the log.
-        Err(why) => return Err(Answer::Later { wait: None, why: in_words(&why.without_url()) }),
+        Err(why) => {
+            return Err(Answer::later(Blames::Receiver, in_words(&why.without_url())));
+        }
     };
     let wait = response.headers().get(RETRY_AFTER).and_then(|text| text.to_str().ok());
     let wait = wait.and_then(|text| retry_after(text, clock.now()));
@@ -76,7 +78,7 @@ pub async fn exchange(request: RequestBuilder, clock: &Clock) -> Result<Reply, A
     let content_type = typed.unwrap_or_default().to_owned();
     let (body, torn) = body(&mut response).await;
     let torn = torn.map(|why| in_words(&why.without_url()));
-    Ok(Reply { content_type, body, torn })
+    Ok(HttpReply { content_type, body, torn })
 }
 
 /// The host to which a redirect points, and no more: the rest may hold a secret of ours.

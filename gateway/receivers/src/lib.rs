@@ -49,8 +49,8 @@ mod http;
 pub mod keys;
 mod sign;
 
-pub use answer::{Answer, Asked};
+pub use answer::{Answer, Blames, WaitWish};
 pub use attempt::{About, Attempt, Caller, OutgoingMessage};
-pub use facts::{Carrier, Digests, EarlierMessages, FormatFacts, ReceiverFormat};
+pub use facts::{Carrier, DigestSupport, EarlierMessages, FormatFacts, ReceiverFormat};
 pub use formats::WebhookFormat;
 pub use keys::{KeyShape, OwnKey, OwnKeys};

@@ -10,7 +10,7 @@ use standpipe_shared::{Kilopascals, Settings, SettingsFault, Verb};
 use crate::Ms;
 use crate::registry::Profile;
 
-pub use command::{Command, CommandState};
+pub use command::{CommandState, DeviceCommand};
 
 /// For how long a command may be waited for, seconds: at most a week.
 pub const EXPIRES_S: RangeInclusive<u32> = 1..=604_800;
@@ -74,9 +74,9 @@ pub struct Wished {
     pub at: Ms,
 }
 
-/// A command as somebody asks for it. Only [`Asked::new`] makes one.
+/// A command as somebody asks for it. Only [`CommandRequest::new`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct CommandRequest {
     pub(super) verb: Verb,
     pub(super) seconds: Option<u32>,
     pub(super) expires_ms: Option<Ms>,
@@ -108,7 +108,7 @@ impl BadCommand {
     }
 }
 
-impl Asked {
+impl CommandRequest {
     /// A command, for so many seconds, waited for so long. Without `expires_s` it waits as long
     /// as silence is borne with: three intervals of the device, and at least its profile's least.
     ///
@@ -156,7 +156,7 @@ pub enum Order {
     },
     Command {
         device: Box<str>,
-        asked: Asked,
+        asked: CommandRequest,
     },
 }
 

@@ -16,7 +16,7 @@ use crate::{Changes, Ms};
 
 /// One line of `incidents.csv`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct BacktestRow {
     /// The device; empty for a zone or an area.
     pub device: Box<str>,
     /// The zone, or the station of an area.
@@ -36,7 +36,7 @@ pub struct Backtest {
     watch: Watch,
     now: Ms,
     open: HashMap<(Subject, Condition), usize>,
-    rows: Vec<Row>,
+    rows: Vec<BacktestRow>,
     changes: Changes,
 }
 
@@ -102,7 +102,7 @@ impl Backtest {
         }
     }
 
-    fn row(&self, raised: &Raised, cleared_ms: Option<Ms>) -> Row {
+    fn row(&self, raised: &Raised, cleared_ms: Option<Ms>) -> BacktestRow {
         let (device, zone) = match &raised.subject {
             Subject::Device(ix) => self
                 .watch
@@ -117,12 +117,12 @@ impl Backtest {
             }
         };
         let (raised_ms, condition) = (raised.since, raised.condition);
-        Row { device, zone, condition, raised_ms, detected_ms: self.now, cleared_ms }
+        BacktestRow { device, zone, condition, raised_ms, detected_ms: self.now, cleared_ms }
     }
 
     /// The file ends: deadlines up to the last arrival are judged; rows in order of detection.
     #[must_use]
-    pub fn finish(mut self) -> Vec<Row> {
+    pub fn finish(mut self) -> Vec<BacktestRow> {
         self.watch.tick(self.now, &mut self.changes);
         self.note();
         self.rows

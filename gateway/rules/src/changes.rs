@@ -5,7 +5,7 @@ use standpipe_shared::{Measurements, Severity};
 
 use crate::Ms;
 use crate::action::{Action, Actor, Refused};
-use crate::asked::{Command, Of};
+use crate::asked::{DeviceCommand, Of};
 use crate::registry::DeviceIx;
 use crate::state::IncidentId;
 use crate::status::DeviceStatus;
@@ -33,6 +33,8 @@ pub struct Changes {
     pub superseded: Vec<(Page, Ms)>,
     /// Messages that carry several pages: what they carry is owed by them from now on.
     pub bundles: Vec<Bundle>,
+    /// Pages of bundles that were taken apart: each is owed by itself from now on, under its new number.
+    pub unbundled: Vec<Page>,
     /// Bundles of which nothing is owed any more, and since when.
     pub bundles_void: Vec<(ulid::Ulid, Ms)>,
     /// Rows of the ledger that are complete.
@@ -44,7 +46,7 @@ pub struct Changes {
     /// Devices of whose settings something changed. May name one twice.
     pub settings: Vec<DeviceIx>,
     /// Commands that are new or changed, each as it was then, in order.
-    pub commands: Vec<Command>,
+    pub commands: Vec<DeviceCommand>,
     /// Whether something in `Book::meta` changed.
     pub book_meta: bool,
     /// Whether something was announced, ended or withdrawn; then `book_meta` too.
@@ -58,7 +60,7 @@ pub struct Changes {
     /// By how much the clock was set since the last commit: what the store alone remembers to
     /// reckon with moves by as much.
     pub clock_set: Ms,
-    pub counts: Counts,
+    pub counts: StepCounts,
 }
 
 impl Changes {
@@ -74,6 +76,7 @@ impl Changes {
             && self.pages.is_empty()
             && self.superseded.is_empty()
             && self.bundles.is_empty()
+            && self.unbundled.is_empty()
             && self.bundles_void.is_empty()
             && self.ledger.is_empty()
             && self.presence.is_empty()
@@ -100,6 +103,7 @@ impl Changes {
             pages,
             superseded,
             bundles,
+            unbundled,
             bundles_void,
             ledger,
             presence,
@@ -123,6 +127,7 @@ impl Changes {
         pages.clear();
         superseded.clear();
         bundles.clear();
+        unbundled.clear();
         bundles_void.clear();
         ledger.clear();
         presence.clear();
@@ -135,7 +140,7 @@ impl Changes {
         *watch_meta = false;
         refused.clear();
         *clock_set = 0;
-        *counts = Counts::default();
+        *counts = StepCounts::default();
     }
 }
 
@@ -201,6 +206,20 @@ pub struct Page {
     /// Which pages are sent before it.
     #[serde(default)]
     pub urgency: Urgency,
+    /// Whether other pages may be sent in one message with it.
+    #[serde(default)]
+    pub company: Company,
+}
+
+/// Whether a page may be in a bundle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Company {
+    /// It may.
+    #[default]
+    Any,
+    /// It may not: a bundle with it was refused, and it may be why.
+    Alone,
 }
 
 /// One message that carries several pages to one webhook.
@@ -218,6 +237,8 @@ pub struct Bundle {
     pub number: u64,
     /// Its pages, the worst first.
     pub members: Vec<ulid::Ulid>,
+    /// The refused bundle that its pages were in before.
+    pub part_of: Option<ulid::Ulid>,
 }
 
 /// The place of a page in the queue of its receiver: lower is sent first, and of the same the one
@@ -291,7 +312,7 @@ pub struct LedgerCounts {
 
 /// What one step counted; the shell adds it to its metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct StepCounts {
     pub readings: u64,
     pub alarms: u64,
     pub duplicates: u64,

@@ -38,6 +38,10 @@ const LEFT: usize = 4;
 const LEFT_TO_FIRSTS: usize = 8;
 /// … until the receiver was sent nothing for so long, ms.
 const SILENCE_MS: Ms = 10_000;
+/// What is no fire goes singly up to one in so many: a burst of it leaves fires the other half.
+const UPKEEP_SINGLY: usize = 2;
+/// What is refused over and over while others are taken has one in so many.
+const LAST: Ms = 8;
 
 /// How much a receiver takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +104,10 @@ pub struct Pacer {
     bundled_at: Option<Ms>,
     /// When it was last sent what has to wait for its time: a bundle, or few pages in place of one.
     spoke_at: Option<Ms>,
+    /// The same of what told of a fire.
+    fires_at: Option<Ms>,
+    /// When it was last tried with what it refuses while it takes others.
+    last_tried_at: Option<Ms>,
 }
 
 impl Pacer {
@@ -112,6 +120,8 @@ impl Pacer {
             told: BTreeMap::new(),
             bundled_at: None,
             spoke_at: None,
+            fires_at: None,
+            last_tried_at: None,
         }
     }
 
@@ -147,6 +157,16 @@ impl Pacer {
     /// of the pace to what it was never sent: a new fire waits behind no old one.
     pub fn may_try_again(&mut self, now: Ms) -> bool {
         self.free(now) > self.pace.left()
+    }
+
+    /// Whether it is time for what it refuses while it takes others: that has a small part of the pace.
+    pub fn may_try_last(&self, now: Ms) -> bool {
+        self.last_tried_at.is_none_or(|at| now - at >= self.slot() * LAST)
+    }
+
+    /// What it refuses while it takes others is tried.
+    pub const fn tried_last(&mut self, now: Ms) {
+        self.last_tried_at = Some(now);
     }
 
     /// A message that is no page, or one that is sent again, takes its place in the pace.
@@ -188,25 +208,26 @@ impl Pacer {
         let reserved = self.reserved(now);
         let few = owed <= self.pace.singly && firsts.len() <= free;
         if few && owed <= self.at_once(now) {
-            self.singly(due, (firsts, free), &mut out);
-        } else if few && owed <= self.soon() && self.may_bundle(free, now) {
-            self.singly(due, (firsts, free), &mut out);
-            if out.pages > 0 {
-                self.spoke_at = Some(now);
-            }
+            self.at_once_singly(due, (firsts, free), now, &mut out);
+        } else if few && owed <= self.soon() && self.any_in_turn(&due, free, now) {
+            self.singly(self.in_turn(due, free, now), (firsts, free), &mut out);
+            self.spoke(&out, 0, now);
         } else if firsts.len() + reserved < free {
             let left = free - firsts.len() - reserved;
             let rest = Self::alone(due, &firsts, &mut out);
-            if self.may_bundle(left, now) {
-                self.bundle(rest, (left, reserved), &mut out);
+            let fires = out.fires;
+            self.bundle(self.in_turn(rest, left, now), (left, reserved), &mut out);
+            if out.messages.len() > firsts.len() {
+                self.spoke(&out, fires, now);
             }
         } else if firsts.len() <= reserved && firsts.len() < free {
             Self::alone(due, &firsts, &mut out);
         } else {
             self.everything(due, &firsts, free, &mut out);
+            self.spoke(&out, 0, now);
         }
         if out.messages.iter().any(|message| matches!(message, Dispatch::Bundle(_))) {
-            (self.bundled_at, self.spoke_at) = (Some(now), Some(now));
+            self.bundled_at = Some(now);
         }
         self.told.extend(out.told.into_iter().map(|station| (station, now)));
         self.spent.extend(out.messages.iter().map(|_| now));
@@ -238,10 +259,34 @@ impl Pacer {
         let rest = Self::alone(due, &firsts, out);
         for page in rest {
             let left = free - out.messages.len();
-            let kept = if page.urgency <= Urgency::Fire { 0 } else { self.pace.left() };
+            let kept = if is_fire(&page) { 0 } else { self.pace.left() };
             if left > kept {
                 out.single(&page);
             }
+        }
+    }
+
+    /// The same when there is a message for each; but a burst of upkeep is told together, and so leaves some
+    /// messages to the fires of this span.
+    fn at_once_singly(
+        &mut self,
+        due: Vec<Due>,
+        (firsts, free): (BTreeSet<Ulid>, usize),
+        now: Ms,
+        out: &mut Out,
+    ) {
+        let upkeep = due.iter().filter(|page| !is_fire(page)).count();
+        let left = free - (due.len() - upkeep);
+        if upkeep <= left.saturating_sub(self.pace.messages / UPKEEP_SINGLY) {
+            return self.singly(due, (firsts, free), out);
+        }
+        let (fires, upkeep) = due.into_iter().partition(is_fire);
+        self.singly(fires, (firsts, free), out);
+        let (alone, reserved) = (out.messages.len(), self.reserved(now));
+        let left = left.saturating_sub(reserved);
+        self.bundle(self.in_turn(upkeep, left, now), (left, reserved), out);
+        if out.messages.len() > alone {
+            self.spoke_at = Some(now);
         }
     }
 
@@ -266,9 +311,29 @@ impl Pacer {
         }
     }
 
-    /// Whether it is time for bundles. What is left of a span is spread over it.
-    fn may_bundle(&self, left: usize, now: Ms) -> bool {
-        self.spoke_at.is_none_or(|at| now - at >= self.gap(left, now))
+    /// What is not sent at once and whose time has come: all of it, or what tells of fires. What is left of a
+    /// span is spread over it, for fires as if there were nothing else: they wait for no upkeep.
+    fn in_turn(&self, mut due: Vec<Due>, left: usize, now: Ms) -> Vec<Due> {
+        due.retain(|page| self.is_in_turn(page, left, now));
+        due
+    }
+
+    fn any_in_turn(&self, due: &[Due], left: usize, now: Ms) -> bool {
+        due.iter().any(|page| self.is_in_turn(page, left, now))
+    }
+
+    fn is_in_turn(&self, page: &Due, left: usize, now: Ms) -> bool {
+        let gap = self.gap(left, now);
+        let over = |at: Option<Ms>| at.is_none_or(|at| now - at >= gap);
+        over(self.spoke_at) || is_fire(page) && over(self.fires_at)
+    }
+
+    /// What had to wait for its time is sent. So many fires had not.
+    fn spoke(&mut self, out: &Out, fires: usize, now: Ms) {
+        self.spoke_at = Some(now);
+        if out.fires > fires {
+            self.fires_at = Some(now);
+        }
     }
 
     fn gap(&self, left: usize, now: Ms) -> Ms {
@@ -304,7 +369,7 @@ impl Pacer {
         let mut left = left;
         let kept = self.pace.left().saturating_sub(reserved);
         for pages in groups {
-            let fire = pages.first().is_some_and(|worst| worst.urgency <= Urgency::Fire);
+            let fire = pages.first().is_some_and(is_fire);
             if left > if fire { 0 } else { kept } {
                 left -= 1;
                 out.all(pages);
@@ -326,16 +391,25 @@ impl Pacer {
     fn again_at(&mut self, now: Ms) -> Option<Ms> {
         let reserved = self.reserved(now);
         let left = self.free(now).saturating_sub(reserved);
-        let bundles = self.spoke_at.map(|at| at + self.gap(left, now)).filter(|_| left > 0);
+        let told = [self.spoke_at, self.fires_at].into_iter().flatten();
+        let gap = self.gap(left, now);
+        let bundles = told.map(|at| at + gap).filter(|_| left > 0);
         let silent = self.spent.back().map(|at| at + SILENCE_MS).filter(|_| reserved > 0);
-        let soon = bundles.into_iter().chain(silent).filter(|at| *at > now);
+        let soon = bundles.chain(silent).filter(|at| *at > now);
         soon.chain(self.free_at(now)).min()
     }
+}
+
+/// Whether it tells of a fire.
+fn is_fire(page: &Due) -> bool {
+    page.urgency <= Urgency::Fire
 }
 
 #[derive(Default)]
 struct Out {
     messages: Vec<Dispatch>,
+    /// How many pages about fires they are.
+    fires: usize,
     /// How many pages they are.
     pages: usize,
     /// Stations of which they tell a new fire.
@@ -350,6 +424,7 @@ impl Out {
 
     fn tells(&mut self, page: &Due) {
         self.pages += 1;
+        self.fires += usize::from(is_fire(page));
         if page.urgency == Urgency::NewFire {
             self.told.insert(page.station.clone());
         }

@@ -90,7 +90,7 @@ impl Outcome {
 
 /// What can happen to an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum IncidentEvent {
     /// Something that must be looked at (again): a new detector, worse, a relapse, forgotten,
     /// left alone by its zone, not verified.
     Found,
@@ -121,8 +121,8 @@ pub enum Event {
 /// compile until its rows are written.
 #[rustfmt::skip] // a table should look like one
 #[must_use]
-pub const fn step(state: State, event: Event) -> Option<State> {
-    use Event::{Calmed, Done, Eased, Ended, Finished, Found, Noted, Proven, Repaired, Taken, Worked};
+pub const fn step(state: State, event: IncidentEvent) -> Option<State> {
+    use IncidentEvent::{Calmed, Done, Eased, Ended, Finished, Found, Noted, Proven, Repaired, Taken, Worked};
     use State::{Acknowledged, Closed, Open, Resolved, Verifying};
     match (state, event) {
         (Open,         Found)    => Some(Open),

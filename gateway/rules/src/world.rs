@@ -24,8 +24,8 @@ use crate::detect::watch::Wholes;
 use crate::detect::{BadMemory, HydrantNow, Memory, Watch};
 use crate::fact::Subject;
 use crate::incidents::{
-    Action, Actor, Announcement, BadAnnouncement, Book, Cause, IncidentId, Plan, ReceiverNews,
-    Refused, Said, Saved, Secret, State, View, WINDOWS_MOST, Work, bulletins,
+    Action, Actor, Announcement, BadAnnouncement, Book, BookView, BulletinWork, Cause, IdSecret,
+    IncidentId, Plan, ReceiverNews, Refused, Said, Saved, State, WINDOWS_MOST, bulletins,
 };
 use crate::orders::{Of, Order, OrderRefused, Orders, SavedOrders, Wished};
 use crate::registry::{Device, DeviceIx, Registry};
@@ -103,10 +103,10 @@ fn cause(device: &str, reading: &Reading, arrived: Arrived) -> Cause {
 }
 
 /// What the book may look at.
-fn view<T>(watch: &Watch, look: impl FnOnce(&View<'_>) -> T) -> T {
+fn view<T>(watch: &Watch, look: impl FnOnce(&BookView<'_>) -> T) -> T {
     let hydrant = |ix, now| watch.hydrant(ix, now).unwrap_or(HydrantNow::UNKNOWN);
     let value = |ix| watch.memory(ix).map_or_else(Measurements::default, |memory| memory.latest);
-    look(&View { registry: &watch.registry, hydrant: &hydrant, value: &value })
+    look(&BookView { registry: &watch.registry, hydrant: &hydrant, value: &value })
 }
 
 /// The device that a message comes from, if it is there now: a will is the broker's word, and what
@@ -119,7 +119,7 @@ fn speaker(message: &Message) -> Option<&str> {
 impl World {
     /// Nothing has happened yet. `secret` makes the ids of incidents and pages.
     #[must_use]
-    pub fn new(registry: Registry, plan: Plan, secret: Secret) -> Self {
+    pub fn new(registry: Registry, plan: Plan, secret: IdSecret) -> Self {
         let verify_ms = Ms::from(plan.verify_hours) * HOUR_MS;
         let (watch, book) = (Watch::new(registry, verify_ms), Book::new(plan, secret));
         Self { watch, book, orders: Orders::default() }
@@ -437,7 +437,7 @@ impl World {
 
     /// What each station is told of announced work.
     #[must_use]
-    pub fn bulletins(&self) -> BTreeMap<Box<str>, Vec<Work>> {
+    pub fn bulletins(&self) -> BTreeMap<Box<str>, Vec<BulletinWork>> {
         bulletins(self.book.windows(), self.registry())
     }
 
@@ -506,6 +506,11 @@ impl World {
     /// One message is to carry these pages to a webhook.
     pub fn bundle(&mut self, receiver_and_pages: (&str, &[Ulid]), at: Ms, out: &mut Changes) {
         self.book.bundle(receiver_and_pages, at, out);
+    }
+
+    /// A bundle was refused for what it says: its pages go on in smaller messages.
+    pub fn take_apart(&mut self, bundle: Ulid, at: Ms, out: &mut Changes) {
+        self.book.take_apart(bundle, at, out);
     }
 
     /// A page was given up, or a bundle.

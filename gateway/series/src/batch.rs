@@ -12,7 +12,7 @@ use standpipe_store::views::history::DeviceTags;
 
 /// Readings with the tags they were read with.
 #[derive(Clone, Debug)]
-pub struct Batch {
+pub struct ReadingBatch {
     /// The readings, in order of arrival.
     pub readings: Vec<Logged>,
     /// The tags of every device, those without a reading here too.

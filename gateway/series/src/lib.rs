@@ -34,7 +34,7 @@ use futures_util::future::BoxFuture;
 use standpipe_config::Config;
 use standpipe_rules::Ms;
 
-pub use batch::{Batch, Tags};
+pub use batch::{ReadingBatch, Tags};
 pub use question::{HistoryError, HistoryPoint, HistoryQuery};
 pub use record::{Record, RecordKind, RecordValue};
 
@@ -45,10 +45,10 @@ pub const HOURLY_DAYS: i64 = 5 * 365;
 
 /// Every history: opens itself where the configuration is about it. The first that does is the one;
 /// the last does always.
-const HISTORIES: &[fn(&Config) -> Opened] = &[influx::opened, embedded::opened];
+const HISTORIES: &[fn(&Config) -> OpenedHistory] = &[influx::opened, embedded::opened];
 
 /// A history that was opened, or why not; `None`: the configuration is not about this one.
-type Opened = Option<Result<Arc<dyn Series>, NotOpened>>;
+type OpenedHistory = Option<Result<Arc<dyn Series>, NotOpened>>;
 
 /// Where readings go, and where they are asked for.
 ///
@@ -76,7 +76,11 @@ pub trait Series: Send + Sync {
     ///
     /// # Errors
     /// [`SeriesError`]: nothing is known to be kept; write the same batch again.
-    fn write(&self, batch: Arc<Batch>, now: Ms) -> BoxFuture<'_, Result<Written, SeriesError>>;
+    fn write(
+        &self,
+        batch: Arc<ReadingBatch>,
+        now: Ms,
+    ) -> BoxFuture<'_, Result<Written, SeriesError>>;
 
     /// The points of one field of one device, one a step, oldest first; empty steps left out.
     ///

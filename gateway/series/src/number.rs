@@ -2,9 +2,7 @@
 
 use std::fmt::Write;
 
-/// An infinity, or not a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotFinite;
+use standpipe_shared::NotFinite;
 
 /// Writes a number so that reading it back gives the same `f32`: with up to three decimals
 /// where that is exact, which is what sensors send, else in full.
@@ -77,7 +75,9 @@ fn digits(out: &mut String, mut value: u64, least: usize) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{NotFinite, float, integer};
+    use standpipe_shared::NotFinite;
+
+    use super::{float, integer};
 
     #[test]
     #[rustfmt::skip] // a table

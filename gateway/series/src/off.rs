@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, ready};
 use standpipe_rules::Ms;
 
-use super::{Batch, HistoryError, HistoryPoint, HistoryQuery, Series, SeriesError, Written};
+use super::{HistoryError, HistoryPoint, HistoryQuery, ReadingBatch, Series, SeriesError, Written};
 
 /// A history that takes nothing.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl NoHistory {
 }
 
 impl Series for NoHistory {
-    fn write(&self, _: Arc<Batch>, _: Ms) -> BoxFuture<'_, Result<Written, SeriesError>> {
+    fn write(&self, _: Arc<ReadingBatch>, _: Ms) -> BoxFuture<'_, Result<Written, SeriesError>> {
         self.refusal()
     }
 

@@ -9,7 +9,7 @@
 //! The pump has a thread of its own: a slow disk or server here delays nothing but history.
 
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
@@ -18,6 +18,7 @@ use standpipe_engine::{EngineHandle, Input};
 use standpipe_machine::backoff::Backoff;
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::LONGEST_PAUSE;
+use standpipe_machine::threads;
 use standpipe_rules::Ms;
 use standpipe_rules::changes::Logged;
 use standpipe_rules::incidents::Text;
@@ -29,7 +30,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::records::{Records, RecordsError};
-use super::{Batch, Series, SeriesError, Tags, Written};
+use super::{ReadingBatch, Series, SeriesError, Tags, Written};
 
 /// How long rings of the doorbell are gathered into one batch.
 const LINGER: Duration = Duration::from_secs(1);
@@ -74,7 +75,7 @@ pub struct PumpSetup {
 pub fn start(setup: PumpSetup) -> std::io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let stop = setup.stop.clone();
-    Builder::new().name("history-pump".into()).spawn(move || {
+    threads::start("history-pump", move || {
         runtime.block_on(stop.run_until_cancelled(Pump::new(setup).run()));
     })
 }
@@ -89,10 +90,10 @@ struct Pump {
     backoff: Backoff,
     /// Whether people were told that they have to correct something.
     told: bool,
-    meters: Meters,
+    meters: PumpMeters,
 }
 
-struct Meters {
+struct PumpMeters {
     kept: Counter,
     empty: Counter,
     expired: Counter,
@@ -131,7 +132,7 @@ impl Pump {
             tags_of: None,
             backoff: Backoff::named(FIRST_PAUSE, LONGEST_PAUSE, "history"),
             told: false,
-            meters: Meters::new(),
+            meters: PumpMeters::new(),
         }
     }
 
@@ -189,7 +190,7 @@ impl Pump {
         Ok(true)
     }
 
-    async fn write(&mut self, batch: Batch) -> Result<(), PumpTrouble> {
+    async fn write(&mut self, batch: ReadingBatch) -> Result<(), PumpTrouble> {
         let Some(last) = batch.readings.last().map(|reading| reading.arrived) else {
             return Ok(());
         };
@@ -224,7 +225,7 @@ impl Pump {
         }
     }
 
-    fn batch(&mut self, blocks: &[LogBlock]) -> Result<Batch, PumpTrouble> {
+    fn batch(&mut self, blocks: &[LogBlock]) -> Result<ReadingBatch, PumpTrouble> {
         let mut readings = Vec::with_capacity(blocks.iter().map(|block| block.readings).sum());
         for block in blocks {
             readings.extend(self.decode(block)?);
@@ -236,7 +237,7 @@ impl Pump {
             self.tags_of = of;
         }
         read_tags(&self.setup.reader, Arc::make_mut(&mut self.tags))?;
-        Ok(Batch { readings, tags: Arc::clone(&self.tags) })
+        Ok(ReadingBatch { readings, tags: Arc::clone(&self.tags) })
     }
 
     /// Skips a damaged block, loudly: the readings behind it must not be lost too.
@@ -313,7 +314,7 @@ fn read_tags(reader: &Reader, tags: &mut Tags) -> Result<(), StoreError> {
     reader.device_tags(tags.len(), |row| tags.put(&row))
 }
 
-impl Meters {
+impl PumpMeters {
     fn new() -> Self {
         let points = |what: &'static str| counter!("standpipe_series_points_total", "fate" => what);
         Self {

@@ -218,13 +218,13 @@ mod tests {
     use standpipe_store::views::history::TrailChange;
 
     use super::{Records, hour, incident};
-    use crate::embedded::Embedded;
+    use crate::embedded::EmbeddedHistory;
     use crate::influx::{Influx, InfluxSettings, line};
 
     #[test]
     fn records_are_made_for_a_history_that_keeps_them() {
         let folder = tempfile::tempdir().unwrap();
-        let embedded = Embedded::open(&folder.path().join("history.db")).unwrap();
+        let embedded = EmbeddedHistory::open(&folder.path().join("history.db")).unwrap();
         assert!(Records::of(Arc::new(embedded), Registry::new([])).is_none());
         let (url, bucket) = ("http://127.0.0.1:8086".into(), "standpipe".into());
         let (org, token) = ("o".into(), "t".into());

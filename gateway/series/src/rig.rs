@@ -11,7 +11,7 @@ use standpipe_engine::{
     Delivery, Engine, EngineHandle, Outlets, SourceIx, Sources, bells, queues, run,
 };
 use standpipe_machine::clock::Clock;
-use standpipe_rules::incidents::{Plan, Secret};
+use standpipe_rules::incidents::{IdSecret, Plan};
 use standpipe_rules::wire::parse;
 use standpipe_rules::{HOUR_MS, Ms};
 use standpipe_series::pump::{PumpSetup, start};
@@ -38,7 +38,7 @@ impl Rig {
         let path = folder.join("standpipe.db");
         let clock = Clock::new();
         let mut store = Store::open(&path).unwrap();
-        let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
+        let loaded = store.load(Plan::default(), [], IdSecret::new([7; 32])).unwrap();
         let sources = Sources::urgent_and_bulk();
         let engine = Engine::new(store, loaded, &sources, clock.now());
         let (handle, queues) = queues(&sources);

@@ -8,7 +8,7 @@ use standpipe_rules::changes::Logged;
 use standpipe_rules::registry::DeviceIx;
 use standpipe_rules::{DAY_MS, HOUR_MS, Ms};
 use standpipe_series::{
-    Batch, HistoryError, HistoryPoint, HistoryQuery, RAW_DAYS, Series, Tags, Written,
+    HistoryError, HistoryPoint, HistoryQuery, RAW_DAYS, ReadingBatch, Series, Tags, Written,
 };
 use standpipe_shared::{Field, Kind, Measurements};
 use standpipe_store::views::history::DeviceTags;
@@ -230,12 +230,12 @@ fn kpa(ts: Ms, value: f32) -> Logged {
 }
 
 /// A batch of one device. Each has a place of its own, as in a registry.
-fn batch(device: &str, station: &str, zone: &str, mut readings: Vec<Logged>) -> Arc<Batch> {
+fn batch(device: &str, station: &str, zone: &str, mut readings: Vec<Logged>) -> Arc<ReadingBatch> {
     let place = device.bytes().fold(0_u32, |sum, byte| (sum * 31 + u32::from(byte)) % 50_021);
     let ix = DeviceIx(place);
     readings.iter_mut().for_each(|reading| reading.device = ix);
     let row = DeviceTags { ix, kind: Kind::Hydrant, device, station, zone };
-    Arc::new(Batch { readings, tags: Arc::new(Tags::new([row])) })
+    Arc::new(ReadingBatch { readings, tags: Arc::new(Tags::new([row])) })
 }
 
 async fn write(subject: &impl HistoryStage, device: &str, readings: Vec<Logged>, now: Ms) {

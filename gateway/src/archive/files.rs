@@ -13,8 +13,6 @@ use standpipe_store::expired::Expired;
 pub enum Kind {
     /// Messages that were not understood.
     Quarantine,
-    /// Devices that nobody registered.
-    Devices,
     /// The audit log.
     Audit,
     /// Closed incidents, with their trail and pages.
@@ -22,13 +20,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Quarantine, Self::Devices, Self::Audit, Self::Incidents];
+    const ALL: [Self; 3] = [Self::Quarantine, Self::Audit, Self::Incidents];
 
     /// What its files' names begin with.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Quarantine => "quarantine",
-            Self::Devices => "devices",
             Self::Audit => "audit",
             Self::Incidents => "incidents",
         }

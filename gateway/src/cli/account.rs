@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use standpipe_machine::clock::Clock;
+use standpipe_machine::entropy::Entropy;
 use standpipe_store::Reader;
 use standpipe_store::accounts::{
     Account, AccountBook, AccountError, AuditCode, COMMAND_LINE, Role, fresh_password,
@@ -69,7 +70,8 @@ pub fn run(args: &AccountArgs) -> Result<(), Failure> {
         return Err(Failure::Configuration(text));
     }
     let failed = |bad: AccountError| Failure::Failed(bad.to_string());
-    let mut book = AccountBook::open(&Database::Accounts.place(path)).map_err(failed)?;
+    let mut book =
+        AccountBook::open(&Database::Accounts.place(path), &Entropy::new()).map_err(failed)?;
     if let AccountTask::Add { station: Some(station), .. } = &args.what {
         registered(path, station)?;
     }
@@ -105,7 +107,7 @@ fn done(
             Ok(book.accounts()?.into_iter().map(line).collect())
         }
         AccountTask::Add { name, role, station } => {
-            let (password, hash) = fresh_password()?;
+            let (password, hash) = fresh_password(&Entropy::new())?;
             book.add(&Account::new(name, *role, station.as_deref(), now), &hash)?;
             let [name, id, role, station] = [name, "", role.as_str(), ""].map(Box::from);
             let code = AuditCode::Account { name, id, role, station };
@@ -113,7 +115,7 @@ fn done(
             Ok(format!("{password}\n"))
         }
         AccountTask::Password { name } => {
-            let (password, hash) = fresh_password()?;
+            let (password, hash) = fresh_password(&Entropy::new())?;
             book.set_password(name, &hash)?;
             book.audit(now, COMMAND_LINE, "account_reset", name)?;
             Ok(format!("{password}\n"))

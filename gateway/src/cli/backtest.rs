@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use standpipe_machine::output::complain;
-use standpipe_rules::backtest::{Backtest, Row};
+use standpipe_rules::backtest::{Backtest, BacktestRow};
 
 use super::files::{self, RegistryArgs};
 use super::{Failure, config, progress, readings};
@@ -88,11 +88,11 @@ fn feed(
 }
 
 /// The table of the contract.
-fn csv(rows: &[Row]) -> String {
+fn csv(rows: &[BacktestRow]) -> String {
     let mut text =
         String::from("id,device,zone,condition,severity,raised_ms,detected_ms,cleared_ms\n");
     for (at, row) in rows.iter().enumerate() {
-        let Row { device, zone, condition, raised_ms, detected_ms, cleared_ms } = row;
+        let BacktestRow { device, zone, condition, raised_ms, detected_ms, cleared_ms } = row;
         let zone = quoted(zone);
         let (name, severity) = (condition.as_str(), condition.severity().as_str());
         let cleared = cleared_ms.map(|moment| moment.to_string()).unwrap_or_default();
@@ -118,12 +118,12 @@ fn quoted(text: &str) -> std::borrow::Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::csv;
-    use standpipe_rules::backtest::Row;
+    use standpipe_rules::backtest::BacktestRow;
     use standpipe_shared::Condition;
 
     #[test]
     fn one_row_a_condition() {
-        let device = Row {
+        let device = BacktestRow {
             device: "H1".into(),
             zone: "main, \"old\"".into(),
             condition: Condition::LowPressure,
@@ -131,8 +131,8 @@ mod tests {
             detected_ms: 2,
             cleared_ms: Some(3),
         };
-        let zone = Row { device: "".into(), cleared_ms: None, ..device.clone() };
-        let zone = Row { condition: Condition::ZoneLowPressure, zone: "z".into(), ..zone };
+        let zone = BacktestRow { device: "".into(), cleared_ms: None, ..device.clone() };
+        let zone = BacktestRow { condition: Condition::ZoneLowPressure, zone: "z".into(), ..zone };
         insta::assert_snapshot!(csv(&[device, zone]), @r#"
 id,device,zone,condition,severity,raised_ms,detected_ms,cleared_ms
 1,H1,"main, ""old""",low_pressure,warning,1,2,3

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use standpipe_config::Config;
 use standpipe_machine::clock::Clock;
-use standpipe_series::embedded::Embedded;
+use standpipe_machine::entropy::Entropy;
+use standpipe_series::embedded::EmbeddedHistory;
 use standpipe_store::Store;
 use standpipe_store::accounts::AccountBook;
 use standpipe_store::files::Database;
@@ -78,8 +79,10 @@ pub fn restore(args: &RestoreArgs) -> Result<(), Failure> {
         let place = database.place(&store.path);
         match database {
             Database::Store => drop(Store::open(&place).map_err(|bad| failed(bad.into()))?),
-            Database::Accounts => drop(AccountBook::open(&place).map_err(refused)?),
-            Database::History => drop(Embedded::open(&place).map_err(refused)?),
+            Database::Accounts => {
+                drop(AccountBook::open(&place, &Entropy::new()).map_err(refused)?)
+            }
+            Database::History => drop(EmbeddedHistory::open(&place).map_err(refused)?),
         }
         super::say(&format!("restored: {}\n", place.display()));
     }

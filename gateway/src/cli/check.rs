@@ -237,7 +237,7 @@ mod tests {
     use super::{Failure, digest, ready, told};
     use serde_json::json;
     use standpipe_config::Config;
-    use standpipe_rules::incidents::{Plan, Role, Route};
+    use standpipe_rules::incidents::{Plan, ReceiverRole, Route};
     use standpipe_rules::registry::Registry;
     use standpipe_rules::registry::files::{File, Import};
     use std::path::Path;
@@ -293,7 +293,7 @@ mod tests {
         let chief = Route {
             name: "chief-1".into(),
             station: Some("t1".into()),
-            role: Role::Chief,
+            role: ReceiverRole::Chief,
             ..Route::default()
         };
         let duty = Route { name: "duty".into(), ..Route::default() };

@@ -96,7 +96,7 @@ fn answered(
     let clock = Clock::new();
     let end = clock.instant() + within;
     while matches!(word(&command, "state"), "queued" | "sent") && clock.instant() < end {
-        std::thread::sleep(LOOK_EVERY);
+        clock.sleep(LOOK_EVERY);
         let id = word(&command, "id").to_owned();
         command = gateway.ask(Method::GET, &["devices", device, "commands", &id], None)?;
     }

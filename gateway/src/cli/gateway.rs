@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use serde_json::Value;
-use standpipe_config::trust::{Trust, believing};
+use standpipe_config::trust::{Authorities, believing};
 use standpipe_machine::small_file;
 use tokio::runtime::Runtime;
 
@@ -47,13 +47,13 @@ impl CaArgs {
     ///
     /// # Errors
     /// [`Failure::Configuration`]: the file cannot be read, or holds no certificate.
-    pub fn trust(&self) -> Result<Option<Trust>, Failure> {
+    pub fn trust(&self) -> Result<Option<Authorities>, Failure> {
         let Some(file) = &self.ca_file else { return Ok(None) };
         let bad =
             |why: &str| Failure::Configuration(format!("--ca-file = {}: {why}", file.display()));
         let pem = small_file::read(file, small_file::USUAL)
             .map_err(|why| bad(&format!("cannot be read ({why}): put it there")))?;
-        Trust::only(&pem).map(Some).map_err(|why| bad(&why))
+        Authorities::only(&pem).map(Some).map_err(|why| bad(&why))
     }
 }
 

@@ -44,11 +44,11 @@ const USAGE: u8 = 2;
 #[command(version, about)]
 struct CommandLine {
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CliCommand {
     /// Show everything in one process: a simulated town, its broker, the gateway. Ctrl-C ends it.
     #[cfg(feature = "demo")]
     Demo(standpipe_demo::DemoArguments),
@@ -96,44 +96,44 @@ pub enum Failure {
 #[must_use]
 pub fn main() -> ExitCode {
     let line = CommandLine::parse();
-    if let Command::Run(_) = line.command {
+    if let CliCommand::Run(_) = line.command {
         heap::one();
     }
     logging(match line.command {
         #[cfg(feature = "demo")]
-        Command::Demo(_) => standpipe_demo::LOG,
-        Command::Run(_)
-        | Command::Check(_)
-        | Command::Import(_)
-        | Command::Provision(_)
-        | Command::InitInflux(_)
-        | Command::Backup(_)
-        | Command::Restore(_)
-        | Command::Selftest(_)
-        | Command::Backtest(_)
-        | Command::Account(_)
-        | Command::Export(_)
-        | Command::Settings(_)
-        | Command::Report(_)
-        | Command::Have(_) => "info,rusqlite_migration=warn",
+        CliCommand::Demo(_) => standpipe_demo::LOG,
+        CliCommand::Run(_)
+        | CliCommand::Check(_)
+        | CliCommand::Import(_)
+        | CliCommand::Provision(_)
+        | CliCommand::InitInflux(_)
+        | CliCommand::Backup(_)
+        | CliCommand::Restore(_)
+        | CliCommand::Selftest(_)
+        | CliCommand::Backtest(_)
+        | CliCommand::Account(_)
+        | CliCommand::Export(_)
+        | CliCommand::Settings(_)
+        | CliCommand::Report(_)
+        | CliCommand::Have(_) => "info,rusqlite_migration=warn",
     });
     let done = match &line.command {
-        Command::Run(args) => run::run(args),
-        Command::Check(args) => check::run(args),
-        Command::Import(args) => import::run(args),
-        Command::Provision(args) => provision::run(args),
-        Command::InitInflux(args) => init_influx::run(args),
-        Command::Backup(args) => backup::backup(args),
-        Command::Restore(args) => backup::restore(args),
-        Command::Selftest(args) => selftest::run(args),
-        Command::Backtest(args) => backtest::run(args),
-        Command::Account(args) => account::run(args),
-        Command::Report(args) => report::run(args),
-        Command::Export(args) => export::run(args),
-        Command::Settings(args) => settings::run(args),
-        Command::Have(args) => command::run(args),
+        CliCommand::Run(args) => run::run(args),
+        CliCommand::Check(args) => check::run(args),
+        CliCommand::Import(args) => import::run(args),
+        CliCommand::Provision(args) => provision::run(args),
+        CliCommand::InitInflux(args) => init_influx::run(args),
+        CliCommand::Backup(args) => backup::backup(args),
+        CliCommand::Restore(args) => backup::restore(args),
+        CliCommand::Selftest(args) => selftest::run(args),
+        CliCommand::Backtest(args) => backtest::run(args),
+        CliCommand::Account(args) => account::run(args),
+        CliCommand::Report(args) => report::run(args),
+        CliCommand::Export(args) => export::run(args),
+        CliCommand::Settings(args) => settings::run(args),
+        CliCommand::Have(args) => command::run(args),
         #[cfg(feature = "demo")]
-        Command::Demo(arguments) => {
+        CliCommand::Demo(arguments) => {
             standpipe_demo::run(arguments, crate::run::start).map_err(|bad| match bad.exit_code() {
                 USAGE => Failure::Configuration(bad.to_string()),
                 _ => Failure::Failed(bad.to_string()),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use standpipe_machine::clock::Clock;
+use standpipe_machine::Machine;
 use standpipe_store::lost::Choice;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -43,7 +43,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         let _inside = runtime.enter();
         Signals::new().map_err(|bad| Failure::Failed(format!("no signals ({bad})")))?
     };
-    let running = run::start_despite(config, faults.as_ref(), Clock::new());
+    let running = run::start_despite(config, faults.as_ref(), Machine::new());
     let running = running.map_err(|bad| not_started(&bad))?;
     let (http, scheme) = (running.http(), if broker.tls { "mqtts" } else { "mqtt" });
     tracing::info!("running: http://{http}, {scheme}://{}:{}", broker.host, broker.port);

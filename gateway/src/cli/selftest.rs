@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use standpipe_config::{ClientCertificate, Config, Secret};
 use standpipe_machine::clock::Clock;
-use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::private_file::{ReadableBy, write};
 use standpipe_machine::small_file;
 use standpipe_rules::Ms;
 use standpipe_rules::selftest::SELFTEST;
@@ -75,7 +75,7 @@ fn once(args: &SelftestArgs) -> Result<(), Failure> {
         record(&config, &outcomes, now).await;
     });
     if let Some(file) = &args.metrics {
-        let written = write(file, metrics(&outcomes).as_bytes(), Readers::All);
+        let written = write(file, metrics(&outcomes).as_bytes(), ReadableBy::All);
         written.map_err(|bad| Failure::Failed(bad.to_string()))?;
     }
     for outcome in &outcomes {

@@ -6,7 +6,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use standpipe_machine::limits::REGISTRY_FILE;
-use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::private_file::{ReadableBy, write};
 use standpipe_machine::small_file;
 
 use super::{CONFIG, KeepError};
@@ -23,11 +23,11 @@ pub fn keep(config: &Path, backup: &Path) -> Result<Vec<PathBuf>, KeepError> {
     let folder = config.parent().unwrap_or(Path::new(""));
     let into = backup.join(CONFIG);
     let text = small_file::read_text(config)?;
-    write(&into.join(NAME), text.as_bytes(), Readers::Owner)?;
+    write(&into.join(NAME), text.as_bytes(), ReadableBy::Owner)?;
     let mut missing = Vec::new();
     for file in named(&text) {
         match (below(folder, &file), small_file::read(&folder.join(&file), REGISTRY_FILE)) {
-            (Some(name), Ok(content)) => write(&into.join(name), &content, Readers::Owner)?,
+            (Some(name), Ok(content)) => write(&into.join(name), &content, ReadableBy::Owner)?,
             (Some(_) | None, _) => missing.push(file),
         }
     }
@@ -48,10 +48,10 @@ pub fn put_back(backup: &Path, config: &Path) -> Result<(), KeepError> {
             && let Ok(content) = small_file::read(&from.join(name), REGISTRY_FILE)
             && !place.exists()
         {
-            write(&place, &content, Readers::Owner)?;
+            write(&place, &content, ReadableBy::Owner)?;
         }
     }
-    Ok(write(config, text.as_bytes(), Readers::Owner)?)
+    Ok(write(config, text.as_bytes(), ReadableBy::Owner)?)
 }
 
 /// Files of a backup's configuration that are not so where the configuration is now: others, or

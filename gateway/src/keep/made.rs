@@ -4,7 +4,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::private_file::{ReadableBy, write};
 use standpipe_machine::small_file::{self, USUAL};
 use standpipe_rules::Ms;
 use standpipe_store::files::{MADE, set_aside};
@@ -21,7 +21,7 @@ pub fn keep(parts: &BackupParts<'_>, backup: &Path) -> Result<Vec<PathBuf>, Keep
         for place in [parts.config.with_file_name(name), parts.store.with_file_name(name)] {
             match small_file::read(&place, USUAL) {
                 Ok(content) => {
-                    write(&backup.join(CONFIG).join(name), &content, Readers::Owner)?;
+                    write(&backup.join(CONFIG).join(name), &content, ReadableBy::Owner)?;
                     break;
                 }
                 Err(bad) if bad.kind() == ErrorKind::NotFound => {}
@@ -65,7 +65,7 @@ fn put(place: &Path, content: &[u8], now: Ms) -> bool {
     if small_file::read(place, USUAL).is_ok_and(|here| here == content) {
         return true;
     }
-    set_aside(place, &before(now)).and_then(|_| write(place, content, Readers::Owner)).is_ok()
+    set_aside(place, &before(now)).and_then(|_| write(place, content, ReadableBy::Owner)).is_ok()
 }
 
 #[cfg(test)]

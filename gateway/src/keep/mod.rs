@@ -13,7 +13,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::private_file::{ReadableBy, write};
 use standpipe_rules::Ms;
 use standpipe_rules::registry::files::{write_devices, write_stations};
 use standpipe_rules::registry::{Device, Station};
@@ -82,13 +82,13 @@ pub fn back_up(parts: &BackupParts<'_>, out: &Path, now: Ms) -> Result<KeptBacku
     let part = folder.with_extension("part");
     let copy = part.join(Database::Store.name());
     // The first file makes the folder and fixes who may read what follows.
-    write(&copy, b"", Readers::Owner)?;
+    write(&copy, b"", ReadableBy::Owner)?;
     own(&part)?;
     // The store first: what moves from it into history meanwhile is then in both copies, not in none.
     for database in Database::ALL.into_iter().rev() {
         let (place, copy) = (database.place(store), part.join(database.name()));
         if place.is_file() {
-            write(&copy, b"", Readers::Owner)?;
+            write(&copy, b"", ReadableBy::Owner)?;
             copy_database(&place, &copy)?;
         }
     }
@@ -98,9 +98,9 @@ pub fn back_up(parts: &BackupParts<'_>, out: &Path, now: Ms) -> Result<KeptBacku
     let devices: Vec<Device> = reader.devices()?.into_iter().collect::<Result<_, _>>()?;
     let ours = |device: &&Device| device.claimed && !selftest::is_detector(&device.id);
     let claimed: Vec<&Device> = devices.iter().filter(ours).collect();
-    write(&part.join("stations.csv"), write_stations(&stations).as_bytes(), Readers::Owner)?;
+    write(&part.join("stations.csv"), write_stations(&stations).as_bytes(), ReadableBy::Owner)?;
     let csv = write_devices(claimed.iter().copied());
-    write(&part.join("devices.csv"), csv.as_bytes(), Readers::Owner)?;
+    write(&part.join("devices.csv"), csv.as_bytes(), ReadableBy::Owner)?;
     let mut missing = config::keep(config, &part)?;
     missing.extend(made::keep(parts, &part)?);
     std::fs::rename(&part, &folder)?;
@@ -130,7 +130,7 @@ pub fn restore(from: &Path, store: &Path, now: Ms) -> Result<Vec<Database>, Keep
     for database in &databases {
         let (copy, place) = (from.join(database.name()), &database.place(store));
         let fresh = beside(place, "-restoring");
-        write(&fresh, b"", Readers::Owner)?;
+        write(&fresh, b"", ReadableBy::Owner)?;
         copy_database(&copy, &fresh)?;
         set_aside(place, &before(now))?;
         std::fs::rename(&fresh, place)?;
@@ -174,6 +174,7 @@ fn own(folder: &Path) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use standpipe_machine::entropy::Entropy;
     use standpipe_rules::flow::FlowTest;
 
     use super::{BackupParts, KeepError, back_up, restore};
@@ -228,7 +229,7 @@ mod tests {
     /// Who signs in with what, which token holds, what was audited, and the flow tests of a hydrant.
     async fn people(store: &std::path::Path, secrets: &Secrets<'_>) -> String {
         let Secrets { password, token } = *secrets;
-        let accounts = Accounts::open(store).unwrap();
+        let accounts = Accounts::open(store, &Entropy::new()).unwrap();
         let signed_in = accounts.sign_in("chief".into(), password.into(), NOW).await;
         let token = token.to_owned();
         let known = accounts.with(move |book| book.token(&token, NOW)).await.unwrap();
@@ -251,8 +252,9 @@ mod tests {
         std::fs::write(&config, "[mqtt]\nurl = \"mqtt://b\"\n").unwrap();
         drop(Store::open(&store).unwrap());
         // They stay open: the gateway goes on while it is backed up.
-        let mut book = AccountBook::open(&Database::Accounts.place(&store)).unwrap();
-        let (password, hash) = fresh_password().unwrap();
+        let mut book =
+            AccountBook::open(&Database::Accounts.place(&store), &Entropy::new()).unwrap();
+        let (password, hash) = fresh_password(&Entropy::new()).unwrap();
         book.add(&Account::new("chief", Role::Admin, None, NOW), &hash).unwrap();
         let (name, expires_at) = ("desk".into(), NOW + 1);
         let (role, made_by) = (Role::Officer, "chief".into());

@@ -11,8 +11,8 @@ use rcgen::{
     DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
     RevokedCertParams, SerialNumber,
 };
-use ring::rand::{SecureRandom as _, SystemRandom};
-use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::entropy::Entropy;
+use standpipe_machine::private_file::{ReadableBy, write};
 use standpipe_rules::{DAY_MS, Ms};
 use time::OffsetDateTime;
 
@@ -104,8 +104,8 @@ impl Authority {
             (false, false) => {
                 let key = KeyPair::generate()?;
                 let certificate = params(name, now).self_signed(&key)?.pem();
-                write(&key_file, key.serialize_pem().as_bytes(), Readers::Owner)?;
-                write(&certificate_file, certificate.as_bytes(), Readers::All)?;
+                write(&key_file, key.serialize_pem().as_bytes(), ReadableBy::Owner)?;
+                write(&certificate_file, certificate.as_bytes(), ReadableBy::All)?;
                 Ok(Self { issuer: Issuer::new(params(name, now), key), certificate })
             }
             (true, true) => {
@@ -197,9 +197,7 @@ fn time(at: Ms) -> OffsetDateTime {
 
 /// Bytes that nobody can guess.
 pub(super) fn random<const N: usize>() -> Result<[u8; N], ProvisionError> {
-    let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| ProvisionError::NoRandomness)?;
-    Ok(bytes)
+    Entropy::new().bytes().map_err(|_| ProvisionError::NoRandomness)
 }
 
 fn bytes(hex: &str) -> Result<Vec<u8>, ProvisionError> {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::private_file::{ReadableBy, write};
 use standpipe_rules::registry::{Device, Registry};
 use standpipe_shared::Name;
 
@@ -66,7 +66,7 @@ pub fn ask(folder: &Path, registry: &Registry, wanted: &BridgeOrder) -> Result<(
         return Err(ProvisionError::NoDevice(String::new()));
     }
     let lines: String = ids.iter().map(|id| format!("{id}\n")).collect();
-    Ok(write(&place(folder, name), lines.as_bytes(), Readers::All)?)
+    Ok(write(&place(folder, name), lines.as_bytes(), ReadableBy::All)?)
 }
 
 /// All that were ever asked for, by name.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::private_file::{ReadableBy, write};
 use standpipe_machine::small_file;
 use standpipe_rules::Ms;
 
@@ -97,7 +97,7 @@ impl Ledger {
         let (name, serial) = (name.to_owned(), serial.to_owned());
         let row = CertificateRow { name, serial, until, revoked: None, account };
         if self.rows.is_empty() {
-            write(&self.path, HEADER.as_bytes(), Readers::All)?;
+            write(&self.path, HEADER.as_bytes(), ReadableBy::All)?;
         }
         let mut file = OpenOptions::new().append(true).open(&self.path)?;
         file.write_all(text([&row])?.as_bytes())?;
@@ -127,7 +127,7 @@ impl Ledger {
 
     fn write_all(&self) -> Result<(), ProvisionError> {
         let all = format!("{HEADER}{}", text(&self.rows)?);
-        Ok(write(&self.path, all.as_bytes(), Readers::All)?)
+        Ok(write(&self.path, all.as_bytes(), ReadableBy::All)?)
     }
 
     /// What the broker is to refuse.

@@ -32,7 +32,7 @@ use account::account;
 use authority::{Authority, CertificateSubject, Validity};
 use ledger::{Ledger, Standing};
 use passwords::Passwords;
-use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::private_file::{ReadableBy, write};
 use standpipe_machine::small_file;
 use standpipe_rules::registry::{Device, RESERVED_AREAS, Registry};
 use standpipe_rules::selftest::SELFTEST;
@@ -156,7 +156,7 @@ pub fn provision(
 ) -> Result<ProvisionCounts, ProvisionError> {
     let broker = folder.join(BROKER);
     let authority = folder.join("authority");
-    let mut maker = Maker {
+    let mut maker = Provisioner {
         folder,
         authority: Authority::open(&authority, now)?,
         programs: Authority::of_programs(&authority, now)?,
@@ -188,7 +188,7 @@ pub fn provision(
     for (authority, file) in [(&maker.authority, "crl.pem"), (&maker.programs, "programs-crl.pem")]
     {
         let list = authority.revoked(&refused, now)?;
-        write(&broker.join(file), list.as_bytes(), Readers::All)?;
+        write(&broker.join(file), list.as_bytes(), ReadableBy::All)?;
     }
     let place = broker.join("acl");
     let before = if place.exists() { read(&place)? } else { String::new() };
@@ -199,7 +199,7 @@ pub fn provision(
         order.bridges.iter().filter(|bridge| holds(&bridge.account)).cloned().collect();
     let others = account::rules(root, maker.ledger.names().filter(|name| holds(name)));
     let acl = rules::file(&before, root, &bridges, &others);
-    write(&place, acl.as_bytes(), Readers::Owner)?;
+    write(&place, acl.as_bytes(), ReadableBy::Owner)?;
     Ok(done)
 }
 
@@ -244,7 +244,7 @@ fn broker_names(order: &ProvisionOrder, broker: &Path) -> Vec<String> {
 }
 
 /// What everything is made with.
-struct Maker<'a> {
+struct Provisioner<'a> {
     folder: &'a Path,
     authority: Authority,
     programs: Authority,
@@ -253,7 +253,7 @@ struct Maker<'a> {
     now: Ms,
 }
 
-impl Maker<'_> {
+impl Provisioner<'_> {
     /// Full names for what somebody wrote; for a device's id alone, also those it had in townships
     /// where it is no more.
     fn known(
@@ -295,7 +295,7 @@ impl Maker<'_> {
         done: &mut ProvisionCounts,
     ) -> Result<(), ProvisionError> {
         let certificate = self.authority.certificate.clone();
-        write(&self.folder.join("ca.pem"), certificate.as_bytes(), Readers::All)?;
+        write(&self.folder.join("ca.pem"), certificate.as_bytes(), ReadableBy::All)?;
         let broker = self.folder.join(BROKER);
         let (names_file, believed_file) = (broker.join("names"), broker.join("programs.pem"));
         let is =
@@ -305,7 +305,7 @@ impl Maker<'_> {
         let (renamed, other) = (!is(&names_file, &written), !is(&believed_file, &believed));
         for name in [BROKER, GATEWAY, SELFTEST] {
             let folder = self.folder.join(name);
-            write(&folder.join("ca.pem"), certificate.as_bytes(), Readers::All)?;
+            write(&folder.join("ca.pem"), certificate.as_bytes(), ReadableBy::All)?;
             let must = if name == BROKER { renamed } else { other };
             if !must && !self.wants(name, rotate, RENEW_DAYS) {
                 done.left += 1;
@@ -319,8 +319,8 @@ impl Maker<'_> {
             self.certificate(name, &subject, &folder.join(name), PROGRAM_DAYS)?;
             done.issued += 1;
         }
-        write(&believed_file, believed.as_bytes(), Readers::All)?;
-        Ok(write(&names_file, written.as_bytes(), Readers::All)?)
+        write(&believed_file, believed.as_bytes(), ReadableBy::All)?;
+        Ok(write(&names_file, written.as_bytes(), ReadableBy::All)?)
     }
 
     /// A device or a station: a certificate and a password.
@@ -333,7 +333,7 @@ impl Maker<'_> {
         };
         self.certificate(name, &CertificateSubject::Client(&account), &place, DEVICE_DAYS)?;
         let password = self.passwords.renew(&account)?;
-        Ok(write(&beside(&place, "password"), password.as_bytes(), Readers::Owner)?)
+        Ok(write(&beside(&place, "password"), password.as_bytes(), ReadableBy::Owner)?)
     }
 
     fn certificate(
@@ -348,8 +348,8 @@ impl Maker<'_> {
         let authority = if program { &self.programs } else { &self.authority };
         let made = authority.issue(subject, when)?;
         self.ledger.add(name, &made.serial, when.until)?;
-        write(&beside(place, "key"), made.key.as_bytes(), Readers::Owner)?;
-        Ok(write(&beside(place, "pem"), made.certificate.as_bytes(), Readers::All)?)
+        write(&beside(place, "key"), made.key.as_bytes(), ReadableBy::Owner)?;
+        Ok(write(&beside(place, "pem"), made.certificate.as_bytes(), ReadableBy::All)?)
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::pbkdf2;
-use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::private_file::{ReadableBy, write};
 
 use super::authority::random;
 use super::{ProvisionError, read};
@@ -75,7 +75,7 @@ impl Passwords {
         for (name, hash) in self.hashes.iter().filter(|(name, _)| ours.contains(name.as_str())) {
             text.push_str(&format!("{name}:{hash}\n"));
         }
-        Ok(write(&self.path, text.as_bytes(), Readers::Owner)?)
+        Ok(write(&self.path, text.as_bytes(), ReadableBy::Owner)?)
     }
 }
 

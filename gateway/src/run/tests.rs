@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use standpipe_config::{BrokerAddress, Config, HttpDoor};
 use standpipe_engine::health::DegradedPart;
+use standpipe_machine::Machine;
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::GRACE;
+use standpipe_rules::Ms;
 use standpipe_store::StoreError;
 use standpipe_store::files::{Database, MADE};
 
@@ -24,6 +26,10 @@ fn config(folder: &std::path::Path) -> Config {
     config
 }
 
+fn machine(clock: &Clock) -> Machine {
+    Machine { clock: clock.clone(), ..Machine::new() }
+}
+
 fn get(http: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(http).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -33,16 +39,42 @@ fn get(http: SocketAddr, path: &str) -> String {
     answer
 }
 
+/// What a first start makes up: the gateway's name, the secret of its ids, its admin's password.
+#[test]
+fn a_first_start_on_a_simulated_machine_is_the_same_each_time() {
+    const BEGUN: Ms = 1_764_000_000_000;
+    let made = [7, 7, 8].map(|seed| {
+        let folder = tempfile::tempdir().unwrap();
+        let machine = Machine::simulated(BEGUN, seed);
+        let running = start(config(folder.path()), machine).unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let secret = std::fs::read_to_string(at("ids.secret")).unwrap();
+        let row = |file: &str, sql: &str| -> String {
+            let db = rusqlite::Connection::open(at(file)).unwrap();
+            db.query_row(sql, (), |row| row.get(0)).unwrap()
+        };
+        let name = row("standpipe.db", "SELECT value FROM meta WHERE key = 'gateway'");
+        let admin = row("accounts.db", "SELECT hash || ' ' || created_at FROM account");
+        drop(running);
+        [secret, name, admin]
+    });
+    assert_eq!(made[0], made[1], "the same machine");
+    for (same, other) in made[0].iter().zip(&made[2]) {
+        assert_ne!(same, other, "another seed");
+    }
+    assert!(made[0][2].ends_with(&format!(" {BEGUN}")), "{}: by its clock", made[0][2]);
+}
+
 #[test]
 fn without_a_broker_it_serves_what_it_can_and_stops_in_time() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::new();
     for _ in 0..2 {
-        let running = start(config(folder.path()), clock.clone()).unwrap();
+        let running = start(config(folder.path()), machine(&clock)).unwrap();
         assert!(get(running.http(), "/healthz").starts_with("HTTP/1.1 200"));
         assert!(get(running.http(), "/readyz").contains("\"ready\""));
         assert_eq!(running.ended_early(), None);
-        let again = start(config(folder.path()), clock.clone());
+        let again = start(config(folder.path()), machine(&clock));
         assert!(matches!(again, Err(StartError::Store(StoreError::InUse(_)))), "{again:?}");
         let stopping = clock.instant();
         assert!(running.stop(), "everything ended");
@@ -65,7 +97,7 @@ fn what_cannot_be_started_says_what_to_change() {
     for (config, says) in
         [(open, "listen on 127.0.0.1"), (missing, "correct `[registry]`"), (bad, "bad.csv:1")]
     {
-        let why = start(config, clock.clone()).unwrap_err().to_string();
+        let why = start(config, machine(&clock)).unwrap_err().to_string();
         assert!(why.contains(says), "{why}");
     }
 }
@@ -77,7 +109,7 @@ fn an_address_that_is_taken_is_tried_again() {
     let mut busy = config(folder.path());
     busy.http.listen = taken.local_addr().unwrap();
     let address = busy.http.listen;
-    let running = start(busy, Clock::new()).unwrap();
+    let running = start(busy, Machine::new()).unwrap();
     let degraded = &running.health.degraded;
     assert_eq!(degraded.list()[0].part, DegradedPart::Http);
     drop(taken);
@@ -118,7 +150,7 @@ impl RunTown {
         let mut config = config(self.folder.path());
         config.registry.stations = Some(self.folder.path().join("stations.csv"));
         config.registry.devices = Some(self.folder.path().join("devices.csv"));
-        start(config, self.clock.clone())
+        start(config, machine(&self.clock))
     }
 
     /// Starts it, and says which parts are in trouble and with which words, and which registry
@@ -261,7 +293,7 @@ fn the_incident_pages_once_and_ends_when_the_file_is_mended() {
     let (_, relapse) = town.start_and_tell();
     assert_eq!(relapse.len(), 2, "another time is another incident: {relapse:?}");
     // Neither is a file that is named no more a bad one.
-    let running = start(config(town.folder.path()), town.clock.clone()).unwrap();
+    let running = start(config(town.folder.path()), machine(&town.clock)).unwrap();
     assert_eq!(running.health.degraded.list(), []);
     running.stop();
     assert_eq!(town.incidents().iter().filter(|incident| incident.0 == "open").count(), 0);
@@ -317,10 +349,13 @@ fn a_backup_has_every_database_that_a_gateway_opens() {
     std::fs::write(&file, "[mqtt]\nurl = \"mqtt://127.0.0.1\"\n").unwrap();
     let config = config(&data);
     let store = config.store.path.clone();
-    let running = start(config, Clock::new()).unwrap();
+    let running = start(config, Machine::new()).unwrap();
     let all: BTreeSet<String> = Database::ALL.map(|database| database.name().to_owned()).into();
     let opened = files(&data);
-    let made = MADE.into_iter().chain(["standpipe.db.lock", "standpipe.marker"]).map(str::to_owned);
+    let made = MADE
+        .into_iter()
+        .chain(["standpipe.db.lock", "standpipe.marker", "standpipe.tried"])
+        .map(str::to_owned);
     let known = all.iter().cloned().chain(made).collect();
     let unknown: Vec<&String> = opened.difference(&known).collect();
     assert!(unknown.is_empty(), "a backup lacks these: add them to `keep::files`: {unknown:?}");

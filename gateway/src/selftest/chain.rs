@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use standpipe_machine::clock::Clock;
 use standpipe_rules::selftest::{SELFTEST, detector};
-use standpipe_transport::mqtt::frame::Receipt;
+use standpipe_transport::mqtt::frame::PublishReceipt;
 use standpipe_transport::mqtt::{Broker, Frame, Hello, Link, LinkError, Outgoing, Will};
 use tokio::time::timeout_at;
 
@@ -41,8 +41,12 @@ pub(super) async fn test(
         receive_maximum: u16::MAX,
         will: Some(Will { topic: topic.clone(), payload: OFF.to_owned() }),
     };
-    let mut chain =
-        Chain { link: Link::open(broker, &hello).await?, clock, own, seen: ChainSeen::default() };
+    let mut chain = TestedChain {
+        link: Link::open(broker, &hello).await?,
+        clock,
+        own,
+        seen: ChainSeen::default(),
+    };
     let heard = |what| format!("{root}/stations/{station}/{what}");
     chain.link.subscribe(&["incidents/+", "presence"].map(heard))?;
     chain.until(ANSWER, |seen| seen.subscribed).await?;
@@ -60,7 +64,7 @@ pub(super) async fn test(
     Ok(SelftestOutcome { station: station.into(), took, terminal: chain.seen.terminal })
 }
 
-struct Chain<'a> {
+struct TestedChain<'a> {
     link: Link,
     clock: &'a Clock,
     /// The station's detector.
@@ -98,7 +102,7 @@ struct PresenceSeen {
     online: bool,
 }
 
-impl Chain<'_> {
+impl TestedChain<'_> {
     fn say(&mut self, topic: &str, body: &str) -> Result<(), LinkError> {
         self.seen.said += 1;
         let (payload, pkid) = (body.as_bytes(), self.seen.said);
@@ -134,10 +138,10 @@ impl Chain<'_> {
                     let topic = String::from_utf8_lossy(publish.topic);
                     self.seen.message(&topic, publish.payload, &self.own, now);
                 }
-                Frame::PubAck { receipt: Receipt::Taken, .. } => {
+                Frame::PubAck { receipt: PublishReceipt::Taken, .. } => {
                     self.seen.confirmed += 1;
                 }
-                Frame::PubAck { receipt: Receipt::Refused(why), .. } => {
+                Frame::PubAck { receipt: PublishReceipt::Refused(why), .. } => {
                     return Err(LinkError::Unsendable(format!("the broker refuses it: {why:?}")));
                 }
                 Frame::SubAck { refused } => match refused.first() {

@@ -11,7 +11,7 @@ use standpipe_machine::clock::Clock;
 use standpipe_notify::deliver::{attempt, callers};
 use standpipe_receivers::{About, Answer, Caller, OutgoingMessage};
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::Role;
+use standpipe_rules::incidents::ReceiverRole;
 use standpipe_rules::selftest::{SELFTEST, fingerprint};
 use standpipe_shared::Severity;
 use standpipe_words::message::Desk;
@@ -52,8 +52,10 @@ fn concerns(webhook: &Webhook, outcome: &SelftestOutcome) -> bool {
         return false;
     }
     match webhook.role {
-        Role::Admin => true,
-        Role::Officer | Role::Chief => webhook.station.as_ref() == Some(&outcome.station),
+        ReceiverRole::Admin => true,
+        ReceiverRole::Officer | ReceiverRole::Chief => {
+            webhook.station.as_ref() == Some(&outcome.station)
+        }
     }
 }
 
@@ -116,7 +118,7 @@ mod tests {
     use crate::selftest::SelftestOutcome;
     use standpipe_config::{Webhook, WebhookFormat};
     use standpipe_receivers::formats::Json;
-    use standpipe_rules::incidents::Role;
+    use standpipe_rules::incidents::ReceiverRole;
     use standpipe_shared::Severity;
     use std::time::Duration;
 
@@ -126,13 +128,13 @@ mod tests {
         let outcome = SelftestOutcome { station: "t1".into(), took: None, terminal: true };
         let (fire, critical) = (vec![Severity::Fire], vec![Severity::Fire, Severity::Critical]);
         for (role, station, severities, told) in [
-            (Role::Admin,   None,       &vec![],   true),
-            (Role::Admin,   Some("t2"), &critical, true),
-            (Role::Admin,   None,       &fire,     false),
-            (Role::Officer, Some("t1"), &vec![],   true),
-            (Role::Chief,   Some("t1"), &critical, true),
-            (Role::Officer, Some("t2"), &vec![],   false),
-            (Role::Officer, None,       &vec![],   false),
+            (ReceiverRole::Admin,   None,       &vec![],   true),
+            (ReceiverRole::Admin,   Some("t2"), &critical, true),
+            (ReceiverRole::Admin,   None,       &fire,     false),
+            (ReceiverRole::Officer, Some("t1"), &vec![],   true),
+            (ReceiverRole::Chief,   Some("t1"), &critical, true),
+            (ReceiverRole::Officer, Some("t2"), &vec![],   false),
+            (ReceiverRole::Officer, None,       &vec![],   false),
         ] {
             let webhook = Webhook {
                 name: "w".into(), station: station.map(Box::from), role, steps: vec![], secret: None, trust: None,

@@ -4,12 +4,12 @@
 
 use rusqlite::{Connection, OptionalExtension};
 use standpipe_rules::Ms;
-use standpipe_rules::changes::{Bundle, Urgency};
+use standpipe_rules::changes::{Bundle, Page, Urgency};
 use standpipe_rules::incidents::{BundledPage, IncidentId, NAMED, Text, WireBundle, WireIncident};
 use standpipe_rules::world::World;
 use ulid::Ulid;
 
-use super::reader::{ulid, urgency};
+use super::reader::{optional_ulid, ulid, urgency};
 use super::rows::said;
 use super::{Reader, StoreError};
 
@@ -24,18 +24,20 @@ pub struct OwedBundle {
     pub urgency: Urgency,
     /// Later ones are greater.
     pub n: i64,
+    /// Whether it is a part of a bundle that was refused.
+    pub is_part: bool,
 }
 
 /// `bundle`, with what it says; its pages are in it from now on, and owe no message of their own.
 pub(super) fn write(conn: &Connection, world: &World, bundle: &Bundle) -> Result<(), StoreError> {
-    let id = bundle.id.to_string();
+    let (id, part_of) = (bundle.id.to_string(), bundle.part_of.map(|whole| whole.to_string()));
     let mut pages = Vec::with_capacity(bundle.members.len());
     for page_id in &bundle.members {
-        let sql = "UPDATE page SET bundle = ?2 WHERE page_id = ?1 AND bundle IS NULL
+        let sql = "UPDATE page SET bundle = ?2 WHERE page_id = ?1 AND bundle IS ?3
                    RETURNING incident, number";
         let row = conn
             .prepare_cached(sql)?
-            .query_row((page_id.to_string(), &id), |row| Ok((ulid(row, 0)?, row.get(1)?)))
+            .query_row((page_id.to_string(), &id, &part_of), |row| Ok((ulid(row, 0)?, row.get(1)?)))
             .optional()?;
         let Some((incident, number)) = row else { continue };
         said(conn, number)?;
@@ -46,8 +48,8 @@ pub(super) fn write(conn: &Connection, world: &World, bundle: &Bundle) -> Result
         .prepare_cached("SELECT wire FROM incident WHERE id = ?1")?
         .query_row([worst.to_string()], |row| row.get(0))?;
     let wire = WireBundle::of(&pages).message(&wire, bundle.id);
-    let sql = "INSERT OR IGNORE INTO bundle (id, receiver, at, urgency, number, wire)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let sql = "INSERT OR IGNORE INTO bundle (id, receiver, at, urgency, number, wire, part_of)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let number = bundle.number.cast_signed();
     conn.prepare_cached(sql)?.execute((
         id,
@@ -56,7 +58,22 @@ pub(super) fn write(conn: &Connection, world: &World, bundle: &Bundle) -> Result
         bundle.urgency.place(),
         number,
         wire,
+        part_of,
     ))?;
+    Ok(())
+}
+
+/// A page that a refused bundle left alone: it is in the queue of its receiver again, at its new place,
+/// and says what is true now. Nobody was told anything under its id.
+pub(super) fn unbundled(conn: &Connection, page: &Page) -> Result<(), StoreError> {
+    let (id, number) = (page.page_id.to_string(), page.number.cast_signed());
+    let sql = "UPDATE page SET bundle = NULL, alone = 1, number = ?2 WHERE page_id = ?1";
+    conn.prepare_cached(sql)?.execute((&id, number))?;
+    let sql = "INSERT OR REPLACE INTO message (n, wire)
+               SELECT p.number, i.wire FROM page p JOIN incident i ON i.id = p.incident
+               WHERE p.page_id = ?1 AND p.delivered_at IS NULL AND p.gave_up_at IS NULL
+                   AND p.superseded_at IS NULL";
+    conn.prepare_cached(sql)?.execute([&id])?;
     Ok(())
 }
 
@@ -153,7 +170,7 @@ fn with_members(
 
 /// What a start takes back: the bundles that are owed.
 pub(super) fn owed(conn: &Connection) -> Result<Vec<Bundle>, StoreError> {
-    let sql = "SELECT id, receiver, at, urgency, number FROM bundle
+    let sql = "SELECT id, receiver, at, urgency, number, part_of FROM bundle
                WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL";
     let mut all = conn.prepare_cached(sql)?;
     let mut bundles: Vec<Bundle> = all
@@ -165,6 +182,7 @@ pub(super) fn owed(conn: &Connection) -> Result<Vec<Bundle>, StoreError> {
                 urgency: urgency(row, 3)?,
                 number: row.get::<_, i64>(4)?.cast_unsigned(),
                 members: Vec::new(),
+                part_of: optional_ulid(row, 5)?,
             })
         })?
         .collect::<Result<_, _>>()?;
@@ -189,7 +207,7 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<OwedBundle>, StoreError> {
         self.rows(
-            "SELECT id, at, urgency, n FROM bundle INDEXED BY bundle_queue
+            "SELECT id, at, urgency, n, part_of IS NOT NULL FROM bundle INDEXED BY bundle_queue
              WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL
                AND receiver = ?1 AND n > ?2 ORDER BY n LIMIT ?3",
             (name, behind, i64::try_from(limit).unwrap_or(i64::MAX)),
@@ -199,6 +217,7 @@ impl Reader {
                     at: row.get(1)?,
                     urgency: urgency(row, 2)?,
                     n: row.get(3)?,
+                    is_part: row.get(4)?,
                 })
             },
         )

@@ -162,6 +162,7 @@ impl Store {
                 || !changes.commands.is_empty(),
             webhooks: changes.pages.iter().any(|page| !owed_station(&page.receiver))
                 || !changes.bundles.is_empty()
+                || !changes.unbundled.is_empty()
                 || extras.digests.iter().any(digests::DigestNews::owes),
             saved,
         })
@@ -322,6 +323,10 @@ impl BatchWriter<'_> {
         for bundle in &changes.bundles {
             bundles::write(self.conn, self.world, bundle)?;
             self.pages += 1 + bundle.members.len();
+        }
+        for page in &changes.unbundled {
+            bundles::unbundled(self.conn, page)?;
+            self.pages += 1;
         }
         for (id, at) in &changes.bundles_void {
             bundles::void(self.conn, *id, *at)?;

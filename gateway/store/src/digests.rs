@@ -132,7 +132,7 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
-    use standpipe_rules::incidents::{Plan, Secret};
+    use standpipe_rules::incidents::{IdSecret, Plan};
 
     use super::{DigestKey, DigestNews, KEPT_MS};
     use crate::{Extras, Reader, Store};
@@ -156,7 +156,7 @@ mod tests {
     /// A store that is reopened for every step: nothing is in memory.
     fn keep(path: &std::path::Path, news: Vec<DigestNews>) -> bool {
         let mut store = Store::open(path).unwrap();
-        let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
+        let loaded = store.load(Plan::default(), [], IdSecret::new([7; 32])).unwrap();
         let extras = Extras { digests: news, ..Extras::default() };
         assert!(!extras.is_empty());
         let kept = store.commit(AT, &loaded.world, &loaded.changes, &extras).unwrap();

@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, VecDeque};
 
 use rusqlite::Row;
 use standpipe_machine::clock::Moment;
-use standpipe_rules::changes::{Page, Presence, Receiver};
+use standpipe_rules::changes::{Company, Page, Presence, Receiver};
 use standpipe_rules::detect::admit::Recent;
 use standpipe_rules::detect::watch::Wholes;
-use standpipe_rules::incidents::{IncidentId, Meta, Plan, Saved, Secret};
+use standpipe_rules::incidents::{IdSecret, IncidentId, Meta, Plan, Saved};
 use standpipe_rules::registry::{Device, DeviceIx, Profile, Registry, Station};
 use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
@@ -21,7 +21,7 @@ use super::unread::{SkippedRow, is_of_row};
 use super::{Store, StoreError, block, bundles, rows};
 
 /// Stations whose terminal is there, by MQTT.
-type Terminals = BTreeSet<Box<str>>;
+type PresentTerminals = BTreeSet<Box<str>>;
 
 /// What the store gives back at the start.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub struct Loaded {
     /// Readings that were stepped a second time: those that no memory had seen.
     pub replayed: usize,
     /// Stations whose terminal is there, by MQTT.
-    pub terminals: Terminals,
+    pub terminals: PresentTerminals,
     /// Stations that were there only by a page of the console: to be heard of anew.
     pub pages: Vec<Box<str>>,
     /// The newest moment that was kept; `None`: an earlier version kept none.
@@ -182,7 +182,7 @@ impl Store {
         &mut self,
         plan: Plan,
         profiles: impl IntoIterator<Item = (Box<str>, Profile)>,
-        secret: Secret,
+        secret: IdSecret,
     ) -> Result<Loaded, StoreError> {
         let registry = self.registry(profiles)?;
         let mut upto = vec![0; registry.devices().len()];
@@ -267,7 +267,7 @@ impl Store {
             Ok(())
         })?;
         let sql = "SELECT page_id, incident, episode, step, repeat, kind, receiver, at, number,
-                       urgency, page_id
+                       urgency, alone, page_id
                    FROM page
                    WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL
                    ORDER BY number";
@@ -298,8 +298,8 @@ impl Store {
     }
 
     /// Who was there by a terminal, and who by a page of the console only.
-    fn present(&self) -> Result<(Terminals, Vec<Box<str>>), StoreError> {
-        let mut terminals: Option<Terminals> = None;
+    fn present(&self) -> Result<(PresentTerminals, Vec<Box<str>>), StoreError> {
+        let mut terminals: Option<PresentTerminals> = None;
         let sql = "SELECT value, key FROM meta WHERE key = 'terminals'";
         self.each_readable("meta", sql, |row| {
             terminals = Some(json_column(row, "meta `terminals`")?);
@@ -385,5 +385,6 @@ fn page(row: &Row<'_>) -> Result<Page, StoreError> {
         at,
         number: row.get::<_, i64>(8)?.cast_unsigned(),
         urgency: urgency(row, 9)?,
+        company: if row.get(10)? { Company::Alone } else { Company::Any },
     })
 }

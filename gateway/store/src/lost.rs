@@ -20,7 +20,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 use serde::{Deserialize, Serialize};
-use standpipe_machine::private_file::{Readers, write};
+use standpipe_machine::private_file::{ReadableBy, write};
 use standpipe_machine::small_file;
 use standpipe_rules::Ms;
 use standpipe_rules::registry::{Device, DeviceIx};
@@ -194,7 +194,7 @@ fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
 
 fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let text = serde_json::to_string(value).map_err(io::Error::other)?;
-    write(path, text.as_bytes(), Readers::Owner)
+    write(path, text.as_bytes(), ReadableBy::Owner)
 }
 
 /// What SQLite finds wrong with a store; `None`: nothing.

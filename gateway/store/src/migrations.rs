@@ -6,7 +6,7 @@ use super::StoreError;
 use super::migrate::{self, MigrateError};
 
 /// Every migration there is; the first is number 1. Files that were released never change.
-const ALL: [&str; 11] = [
+const ALL: [&str; 12] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_orders.sql"),
     include_str!("migrations/0003_bulletins.sql"),
@@ -18,6 +18,7 @@ const ALL: [&str; 11] = [
     include_str!("migrations/0009_queues.sql"),
     include_str!("migrations/0010_bundles.sql"),
     include_str!("migrations/0011_first_fires.sql"),
+    include_str!("migrations/0012_parts.sql"),
 ];
 
 /// The layout that this version writes.

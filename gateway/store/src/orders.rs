@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use serde_json::json;
 use standpipe_rules::Ms;
 use standpipe_rules::orders::{
-    Command, CommandState, DeviceSettings, Of, SavedOrders, Shown, Wished,
+    CommandState, DeviceCommand, DeviceSettings, Of, SavedOrders, ShownSettings, Wished,
 };
 use standpipe_rules::registry::{Device, DeviceIx};
 use standpipe_shared::Settings;
@@ -35,7 +35,7 @@ pub struct OwedSettings {
 pub struct OwedCommand {
     pub device: Box<str>,
     pub area: Box<str>,
-    pub command: Command,
+    pub command: DeviceCommand,
 }
 
 /// The columns `kind` and `name` of a wish.
@@ -73,7 +73,7 @@ pub(super) fn settings(
 
 /// Writes the row of `command`. One that is to be retried is `queued` there, by which the sender
 /// finds it; what people see of it is in `json`.
-pub(super) fn command(conn: &Connection, command: &Command) -> Result<(), StoreError> {
+pub(super) fn command(conn: &Connection, command: &DeviceCommand) -> Result<(), StoreError> {
     let sql = "INSERT INTO command (id, ix, state, expires_at, json, number)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                ON CONFLICT (id) DO UPDATE SET state = excluded.state, expires_at = excluded.expires_at,
@@ -93,7 +93,7 @@ pub(super) fn commands_cut(conn: &Connection, now: Ms) -> Result<(), StoreError>
 }
 
 /// The event of a device of whose settings something changed.
-pub(super) fn settings_event(device: &Device, shown: &Shown) -> String {
+pub(super) fn settings_event(device: &Device, shown: &ShownSettings) -> String {
     let told = shown.known.told.as_ref();
     json!({"id": device.id, "settings": {
         "source": shown.source, "state": shown.state, "waits_for": shown.waits_for,
@@ -108,7 +108,7 @@ pub(super) fn profile_event(name: &str) -> String {
 }
 
 /// A device's command as an event, JSON.
-pub(super) fn command_event(device: &Device, command: &Command) -> String {
+pub(super) fn command_event(device: &Device, command: &DeviceCommand) -> String {
     json!({"id": device.id, "command": command}).to_string()
 }
 
@@ -130,10 +130,10 @@ impl Store {
         let sql = "SELECT json, ix, number, state = 'queued', id FROM command
                    WHERE state IN ('queued', 'sent', 'expired')";
         self.each_readable("command", sql, |row| {
-            let command: Command = json_column(row, "command")?;
+            let command: DeviceCommand = json_column(row, "command")?;
             let (device, number) = (DeviceIx(row.get(1)?), row.get::<_, i64>(2)?.cast_unsigned());
             let resend_owed = command.state == CommandState::Sent && row.get(3)?;
-            saved.commands.push(Command { device, number, resend_owed, ..command });
+            saved.commands.push(DeviceCommand { device, number, resend_owed, ..command });
             Ok(())
         })?;
         Ok(saved)
@@ -205,8 +205,8 @@ impl Reader {
             Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?))
         })?;
         let owed = rows.into_iter().map(|(text, device, area, number)| {
-            let command: Command = parsed(&text, "command")?;
-            let command = Command { number: number.cast_unsigned(), ..command };
+            let command: DeviceCommand = parsed(&text, "command")?;
+            let command = DeviceCommand { number: number.cast_unsigned(), ..command };
             Ok(OwedCommand { device, area, command })
         });
         owed.collect()

@@ -57,6 +57,8 @@ pub struct OwedPage {
     pub station: Arc<str>,
     /// Whether it is a page, or the message of several.
     pub carries: Carries,
+    /// Of a bundle: it is a part of one that was refused. Of a page: such a bundle left it alone.
+    pub apart: bool,
 }
 
 /// What a message to a webhook carries.
@@ -221,7 +223,7 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<OwedPage>, StoreError> {
         self.rows(
-            "SELECT page_id, incident, step, repeat, at, number, station
+            "SELECT page_id, incident, step, repeat, at, number, station, alone
              FROM page INDEXED BY page_queue
              WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL
                AND bundle IS NULL AND kind = 'webhook' AND receiver = ?1 AND urgency = ?2 AND number > ?3
@@ -238,6 +240,7 @@ impl Reader {
                     number: row.get(5)?,
                     station: row.get(6)?,
                     carries: Carries::Page,
+                    apart: row.get(7)?,
                 })
             },
         )
@@ -294,6 +297,15 @@ impl Reader {
             })
         })?;
         Ok(found.into_iter().next())
+    }
+
+    /// Whether the store knows that a page has arrived.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn is_delivered(&self, page: Ulid) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM page WHERE page_id = ?1 AND delivered_at IS NOT NULL";
+        Ok(!self.rows(sql, [page.to_string()], |_| Ok(()))?.is_empty())
     }
 
     /// Whether an incident waits for somebody to take it.
@@ -427,7 +439,7 @@ fn rows_of(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-fn optional_ulid(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Ulid>> {
+pub(super) fn optional_ulid(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Ulid>> {
     if row.get_ref(at)? == rusqlite::types::ValueRef::Null {
         return Ok(None);
     }

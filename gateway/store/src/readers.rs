@@ -74,13 +74,24 @@ impl Readers {
     /// Readers of the store at `path`; nothing is opened yet.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self { path: path.into(), idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS)) }
+        Self::at_once(path.into(), READERS)
+    }
+
+    fn at_once(path: Arc<Path>, readers: usize) -> Self {
+        Self { path, idle: Arc::default(), permits: Arc::new(Semaphore::new(readers)) }
     }
 
     /// As many connections to the same store, which these never wait for.
     #[must_use]
     pub fn another(&self) -> Self {
-        Self::new(self.path.to_path_buf())
+        Self::at_once(Arc::clone(&self.path), READERS)
+    }
+
+    /// A single connection to the same store, for what reads a great many rows: it waits for its like
+    /// alone, and keeps none of these.
+    #[must_use]
+    pub fn one_apart(&self) -> Self {
+        Self::at_once(Arc::clone(&self.path), 1)
     }
 
     /// Runs `query` on one connection, inside one read transaction: all it reads is of one moment.

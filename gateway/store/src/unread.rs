@@ -84,7 +84,7 @@ impl Store {
     /// [`StoreError`].
     pub fn know_ids(
         &self,
-        secret: &standpipe_rules::incidents::Secret,
+        secret: &standpipe_rules::incidents::IdSecret,
     ) -> Result<KnownIds, StoreError> {
         let mark = secret.mark();
         let mut known = Vec::new();

@@ -24,7 +24,7 @@ const RECENT_MS: i64 = 24 * 3_600_000;
 
 /// How a table is copied, and given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum TablePart {
     /// All of it; what is missing in the copy was deleted.
     Whole,
     /// Some rows, none of which is ever deleted.
@@ -35,36 +35,36 @@ enum Part {
     Appended,
 }
 
-/// Every table there is; what pages need comes first. The conditions of [`Part::Some`] name the file's
+/// Every table there is; what pages need comes first. The conditions of [`TablePart::Some`] name the file's
 /// database, `main`.
-const TABLES: [(&str, Part); 21] = [
-    ("meta", Part::Whole),
-    ("station", Part::Whole),
-    ("device", Part::Whole),
-    ("incident", Part::Some("id IN (SELECT id FROM temp.recent)")),
+const TABLES: [(&str, TablePart); 21] = [
+    ("meta", TablePart::Whole),
+    ("station", TablePart::Whole),
+    ("device", TablePart::Whole),
+    ("incident", TablePart::Some("id IN (SELECT id FROM temp.recent)")),
     (
         "page",
-        Part::Some(
+        TablePart::Some(
             "incident IN (SELECT id FROM temp.recent)
              OR delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL",
         ),
     ),
-    ("message", Part::Whole),
-    ("bundle", Part::Some("true")),
-    ("board", Part::Whole),
-    ("memory", Part::Whole),
-    ("log", Part::Appended),
-    ("wish", Part::Whole),
-    ("settings", Part::Whole),
-    ("command", Part::Whole),
-    ("bulletin", Part::Whole),
-    ("digest", Part::Whole),
-    ("trail", Part::Some("incident IN (SELECT id FROM temp.recent)")),
-    ("device_status", Part::Whole),
-    ("ledger", Part::Counts),
-    ("rejected", Part::Counts),
-    ("quarantine", Part::Appended),
-    ("event", Part::Appended),
+    ("message", TablePart::Whole),
+    ("bundle", TablePart::Some("true")),
+    ("board", TablePart::Whole),
+    ("memory", TablePart::Whole),
+    ("log", TablePart::Appended),
+    ("wish", TablePart::Whole),
+    ("settings", TablePart::Whole),
+    ("command", TablePart::Whole),
+    ("bulletin", TablePart::Whole),
+    ("digest", TablePart::Whole),
+    ("trail", TablePart::Some("incident IN (SELECT id FROM temp.recent)")),
+    ("device_status", TablePart::Whole),
+    ("ledger", TablePart::Counts),
+    ("rejected", TablePart::Counts),
+    ("quarantine", TablePart::Appended),
+    ("event", TablePart::Appended),
 ];
 
 /// The names of all tables, in their order.
@@ -162,13 +162,13 @@ impl Drop for Attached<'_> {
 }
 
 /// The columns of a table, as SQL lists them.
-struct Columns {
+struct TableColumns {
     all: String,
     key: Vec<String>,
     others: Vec<String>,
 }
 
-fn columns(conn: &Connection, table: &str) -> Result<Columns, StoreError> {
+fn columns(conn: &Connection, table: &str) -> Result<TableColumns, StoreError> {
     let sql = "SELECT name, pk > 0 FROM pragma_table_info(?1, 'main') ORDER BY cid";
     let mut find = conn.prepare_cached(sql)?;
     let named: Vec<(String, bool)> =
@@ -177,10 +177,10 @@ fn columns(conn: &Connection, table: &str) -> Result<Columns, StoreError> {
     let all = all.join(", ");
     let (key, others): (Vec<_>, Vec<_>) = named.into_iter().partition(|(_, key)| *key);
     let names = |columns: Vec<(String, bool)>| columns.into_iter().map(|(name, _)| name).collect();
-    Ok(Columns { all, key: names(key), others: names(others) })
+    Ok(TableColumns { all, key: names(key), others: names(others) })
 }
 
-impl Part {
+impl TablePart {
     /// Which rows of the file are copied; `None`: none.
     const fn copied(self) -> Option<&'static str> {
         match self {
@@ -191,8 +191,8 @@ impl Part {
     }
 
     /// How the file takes the copy's rows.
-    fn given_back(self, table: &str, columns: &Columns) -> Vec<String> {
-        let Columns { all, key, others } = columns;
+    fn given_back(self, table: &str, columns: &TableColumns) -> Vec<String> {
+        let TableColumns { all, key, others } = columns;
         let insert =
             format!("INSERT INTO main.{table} ({all}) SELECT {all} FROM {COPY}.{table} WHERE true");
         let each = |column: &dyn Fn(&str) -> String, between: &str| {

@@ -17,27 +17,27 @@ pub use secret::Secret;
 
 /// Authorities that are believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trust {
+pub struct Authorities {
     /// Whether the public ones that this program knows are among them.
     public: bool,
     authorities: Vec<CertificateDer<'static>>,
 }
 
-/// What makes clients of HTTP for this address: they believe those of `own`, or whom [`Trust::system`]
+/// What makes clients of HTTP for this address: they believe those of `own`, or whom [`Authorities::system`]
 /// does. Where nothing is encrypted there is nobody to believe, and nothing is read.
 pub fn believing(
     url: &Url,
-    own: Option<&Trust>,
+    own: Option<&Authorities>,
 ) -> impl Fn(ClientBuilder) -> ClientBuilder + use<> {
     let encrypted = url.scheme() == "https";
-    let trust = encrypted.then(|| own.cloned().unwrap_or_else(Trust::system));
+    let trust = encrypted.then(|| own.cloned().unwrap_or_else(Authorities::system));
     move |builder| match &trust {
         Some(trust) => trust.client(builder),
         None => builder,
     }
 }
 
-impl Trust {
+impl Authorities {
     /// The public ones, and those of the system. What the system has that is no authority's
     /// certificate is passed over.
     #[must_use]
@@ -104,7 +104,7 @@ fn is_usable(certificate: &CertificateDer<'static>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Trust;
+    use super::Authorities;
 
     #[test]
     #[rustfmt::skip] // a table
@@ -116,7 +116,7 @@ mod tests {
             ("-----BEGIN CERTIFICATE-----\nAAAA\n", "is not PEM (".to_owned()),
             (torn,                                 format!("certificate 1 in that file can't be read: {export}")),
         ] {
-            let bad = Trust::only(pem.as_bytes()).unwrap_err();
+            let bad = Authorities::only(pem.as_bytes()).unwrap_err();
             assert!(bad.starts_with(&said) && bad.ends_with(export), "{bad}");
         }
     }
@@ -125,7 +125,7 @@ mod tests {
     /// was let through is seen when it is.
     #[test]
     fn a_client_can_be_made_of_what_this_system_has() {
-        let trust = Trust::system();
+        let trust = Authorities::system();
         trust.client(reqwest::Client::builder()).build().unwrap();
         trust.smtp("mail.example".to_owned()).unwrap();
     }

@@ -14,7 +14,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::auth::Door;
+use crate::api::auth::Access;
 use crate::api::body::BODY_AT_MOST;
 use crate::api::problem::Problem;
 use crate::api::stream::Streams;
@@ -47,7 +47,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let address = listener.local_addr()?;
-    if matches!(state.door, Door::ThisMachine { .. }) && !address.ip().is_loopback() {
+    if matches!(state.door, Access::ThisMachine { .. }) && !address.ip().is_loopback() {
         return Err(ServeError::Open(address));
     }
     tracing::info!(%address, "http is served");

@@ -5,7 +5,7 @@
 
 use standpipe_rules::conditions::row;
 use standpipe_rules::detect::{Trust, TrustReason};
-use standpipe_rules::wire::Reason;
+use standpipe_rules::wire::RejectedReason;
 use standpipe_shared::{Condition, Kind, Severity};
 
 use crate::{Say, say};
@@ -139,20 +139,20 @@ pub fn rejected(code: &str) -> Option<Say> {
     if code == "history" {
         return Some(say("refused by the history", "历史库拒收"));
     }
-    Reason::ALL.into_iter().find(|reason| reason.as_str() == code).map(rejection)
+    RejectedReason::ALL.into_iter().find(|reason| reason.as_str() == code).map(rejection)
 }
 
-const fn rejection(reason: Reason) -> Say {
+const fn rejection(reason: RejectedReason) -> Say {
     match reason {
-        Reason::Topic => say("topic of nobody", "主题不符合约定"),
-        Reason::Direction => say("only the gateway says that", "该主题只能由网关发布"),
-        Reason::NotUtf8 => say("not text in UTF-8", "不是 UTF-8 文本"),
-        Reason::NotJson => say("not JSON", "不是 JSON"),
-        Reason::WrongType => say("wrong type or range", "类型或范围不对"),
-        Reason::NotFinite => say("a number too large", "数值过大"),
-        Reason::MissingField => say("a field is missing", "缺少字段"),
-        Reason::TooLong => say("too many bytes", "内容过长"),
-        Reason::TooMany => say("too many readings at once", "一次读数过多"),
+        RejectedReason::Topic => say("topic of nobody", "主题不符合约定"),
+        RejectedReason::Direction => say("only the gateway says that", "该主题只能由网关发布"),
+        RejectedReason::NotUtf8 => say("not text in UTF-8", "不是 UTF-8 文本"),
+        RejectedReason::NotJson => say("not JSON", "不是 JSON"),
+        RejectedReason::WrongType => say("wrong type or range", "类型或范围不对"),
+        RejectedReason::NotFinite => say("a number too large", "数值过大"),
+        RejectedReason::MissingField => say("a field is missing", "缺少字段"),
+        RejectedReason::TooLong => say("too many bytes", "内容过长"),
+        RejectedReason::TooMany => say("too many readings at once", "一次读数过多"),
     }
 }
 

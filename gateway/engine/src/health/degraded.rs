@@ -34,11 +34,13 @@ pub enum DegradedPart {
     Ids,
     /// The address of the console and the API: nobody is served there.
     Http,
+    /// A station sends more actions than its people can.
+    Actions,
 }
 
 impl DegradedPart {
     /// Every part, in the order in which they are shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Registry,
         Self::Config,
         Self::Receivers,
@@ -48,6 +50,7 @@ impl DegradedPart {
         Self::Accounts,
         Self::Ids,
         Self::Http,
+        Self::Actions,
     ];
 
     /// The code in `/readyz` and in the metric's label.
@@ -63,6 +66,7 @@ impl DegradedPart {
             Self::Accounts => "accounts",
             Self::Ids => "ids",
             Self::Http => "http",
+            Self::Actions => "actions",
         }
     }
 
@@ -78,7 +82,8 @@ impl DegradedPart {
             | Self::History
             | Self::Accounts
             | Self::Ids
-            | Self::Http => Condition::Degraded,
+            | Self::Http
+            | Self::Actions => Condition::Degraded,
         }
     }
 }

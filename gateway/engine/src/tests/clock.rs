@@ -239,7 +239,7 @@ fn the_thread_follows_a_clock_that_is_set() {
     let heard = number("SELECT heard_at FROM memory WHERE ix = 0");
     assert!((before - hour - heard).abs() < 10_000, "by the clock as it is");
     assert_eq!(number("SELECT COUNT(*) FROM incident WHERE inner LIKE '%clock_fault%'"), 1);
-    let Status::Failing { since: Some(since), .. } = alarm_lane.status() else { panic!() };
+    let PartStatus::Failing { since: Some(since), .. } = alarm_lane.status() else { panic!() };
     assert!((before - hour - since).abs() < 10_000, "it has been away for as long as before");
     clock.set_machine(0);
     says(3);

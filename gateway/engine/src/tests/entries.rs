@@ -44,6 +44,8 @@ fn changes(input: &Input) -> (&'static str, &'static [&'static str]) {
         Input::Source { .. }           => ("source", &[]),
         Input::Delivered { .. }        => ("delivered", &["event", "message", "page", "trail"]),
         Input::Bundle { .. }           => ("bundle", &["bundle", "message", "page"]),
+        // Of a bundle that is owed, in the tests of bundles.
+        Input::TakeApart { .. }        => ("take apart", &[]),
         Input::GaveUp { .. }           => ("gave up", &["event", "message", "page", "trail"]),
         Input::Receiver { .. }         => ("receiver", &["board", "event", "incident", "meta", "page", "trail"]),
         Input::Reword { .. }           => ("reword", &["message"]),

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use standpipe_rules::changes::Urgency;
-use standpipe_rules::incidents::{Announcement, ReceiverNews, Role, Route};
-use standpipe_rules::orders::{Asked, Of, Order, Wish};
+use standpipe_rules::incidents::{Announcement, ReceiverNews, ReceiverRole, Route};
+use standpipe_rules::orders::{CommandRequest, Of, Order, Wish};
 use standpipe_shared::{Kilopascals, Settings, Verb};
 use standpipe_store::Quarantined;
 use standpipe_store::boards::URGENCIES;
@@ -33,7 +33,7 @@ pub(super) enum Recorded {
 /// The embedded log, which writes down the batches that it has taken.
 #[derive(Debug)]
 struct Recorder {
-    log: Embedded,
+    log: EmbeddedLog,
     tape: Tape,
 }
 
@@ -73,7 +73,7 @@ pub(super) enum Deed {
 pub(super) fn any_deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         6 => any_event().prop_map(Deed::Event),
-        5 => (0..27usize, any::<u8>()).prop_map(|(nth, variety)| Deed::Input(nth, variety)),
+        5 => (0..28usize, any::<u8>()).prop_map(|(nth, variety)| Deed::Input(nth, variety)),
     ]
 }
 
@@ -92,21 +92,22 @@ fn opening() -> Opening {
         station("town", Level::Township, Some("district")),
     ];
     let (name, station, severities) = ("w".into(), None, Vec::new());
-    let route = Route { name, station, role: Role::Officer, severities, steps: vec![1, 2, 3] };
+    let route =
+        Route { name, station, role: ReceiverRole::Officer, severities, steps: vec![1, 2, 3] };
     let plan = Plan { webhooks: vec![route], ..Plan::default() };
     Opening { stations, devices: (0..4).map(device).collect(), plan, profiles: Vec::new() }
 }
 
 fn loaded(path: &Path, opening: Opening) -> (Store, Loaded) {
     let mut store = Store::open(path).unwrap();
-    let loaded = opening.load(&mut store, Secret::new([7; 32])).unwrap();
+    let loaded = opening.load(&mut store, IdSecret::new([7; 32])).unwrap();
     (store, loaded)
 }
 
 fn begin(path: &Path, opening: Opening, tape: &Tape, now: Ms) -> Engine {
     record(tape, &Recorded::Opening(opening.clone()));
     let (store, loaded) = loaded(path, opening);
-    let recorder = Recorder { log: Embedded::new(store), tape: Arc::clone(tape) };
+    let recorder = Recorder { log: EmbeddedLog::new(store), tape: Arc::clone(tape) };
     Engine::over(Box::new(recorder), loaded, &Sources::urgent_and_bulk(), now)
 }
 
@@ -120,7 +121,7 @@ pub(super) fn played(tape: &[String]) -> BTreeMap<String, Vec<String>> {
             Recorded::Opening(opening) => {
                 drop(engine.take());
                 let (store, loaded) = loaded(&path, opening);
-                let log = Box::new(Embedded::new(store));
+                let log = Box::new(EmbeddedLog::new(store));
                 engine = Some(Engine::resting(log, loaded, &Sources::urgent_and_bulk()));
             }
             Recorded::Batch(batch) => drop(engine.as_mut().unwrap().play(batch).unwrap()),
@@ -131,7 +132,12 @@ pub(super) fn played(tape: &[String]) -> BTreeMap<String, Vec<String>> {
 
 impl Life {
     pub(super) fn new() -> Self {
-        let (folder, tape) = (tempfile::tempdir().unwrap(), Tape::default());
+        Self::of(tempfile::tempdir().unwrap())
+    }
+
+    /// The same, in that folder.
+    pub(super) fn of(folder: TempDir) -> Self {
+        let tape = Tape::default();
         let engine = begin(&folder.path().join("standpipe.db"), opening(), &tape, T0);
         let mut life = Self { folder, engine, tape, now: T0, says: Says::default() };
         life.connects();
@@ -244,6 +250,8 @@ impl Life {
             (0..URGENCIES).flat_map(|urgency| reader.owed_boards((urgency, 0), 9).unwrap());
         let boards: Vec<_> =
             boards.map(|board| (board.station, board.incident, board.rev)).collect();
+        let bundles = reader.owed_bundles(("w", 0), 9).unwrap();
+        let bundle = bundles.get(pick(bundles.len())).map_or(nobody, |bundle| bundle.id);
         let page_id = pages.get(pick(pages.len())).copied().unwrap_or(nobody);
         let board = boards.into_iter().nth(pick(3));
         let (station, shown, rev) = board.unwrap_or_else(|| ("town".into(), incident, 1));
@@ -275,7 +283,7 @@ impl Life {
         }))
         .unwrap();
         let order = if even {
-            let asked = Asked::new(Verb::SelfTest, None, Some(60), "Wang").unwrap();
+            let asked = CommandRequest::new(Verb::SelfTest, None, Some(60), "Wang").unwrap();
             Order::Command { device: "H-1".into(), asked }
         } else {
             let kpa = |kpa| Kilopascals::new(kpa).unwrap();
@@ -349,6 +357,7 @@ impl Life {
             Input::Moment(moment),
             Input::Tick,
             Input::KeepAll,
+            Input::TakeApart { bundle },
         ]
     }
 }

@@ -5,7 +5,7 @@ mod bundles;
 use std::collections::BTreeSet;
 
 use standpipe_rules::changes::Urgency;
-use standpipe_rules::incidents::{IncidentId, Role, Route};
+use standpipe_rules::incidents::{IncidentId, ReceiverRole, Route};
 use standpipe_store::boards::URGENCIES;
 use standpipe_store::reader::{OwedBoard, OwedPage, PageMessage};
 
@@ -24,7 +24,7 @@ fn town_with(detectors: &[(u32, &str)]) -> Bench {
     plan.webhooks.push(Route {
         name: "w".into(),
         station: None,
-        role: Role::Officer,
+        role: ReceiverRole::Officer,
         severities: Vec::new(),
         steps: vec![1, 2, 3],
     });
@@ -45,7 +45,7 @@ fn town_with(detectors: &[(u32, &str)]) -> Bench {
         ..device(*n)
     });
     store.import(&stations, &detectors.collect::<Vec<_>>()).unwrap();
-    let loaded = store.load(plan, [], Secret::new([7; 32])).unwrap();
+    let loaded = store.load(plan, [], IdSecret::new([7; 32])).unwrap();
     let mut engine = Engine::new(store, loaded, &Sources::urgent_and_bulk(), T0);
     for source in [ALARM, TELEMETRY] {
         engine.take(Input::Source { source, up: true }.at(T0), T0);
@@ -91,7 +91,7 @@ impl Bench {
         let actor = Actor::admin("admin");
         self.engine.take(Input::Act { actor: actor.into(), action }.asked(reply), at);
         self.commit(at);
-        assert_eq!(answer.try_recv(), Ok(Outcome::Acted(Ok(()))));
+        assert_eq!(answer.try_recv(), Ok(EntryOutcome::Acted(Ok(()))));
     }
 
     fn plan_of(&self, sql: &str) -> String {

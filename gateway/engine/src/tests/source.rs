@@ -9,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::decoders::ChosenDecoders;
-use crate::feed::{Event, Feed, Incoming, Port, Source};
-use crate::source::{Facts, Queue, Sight};
+use crate::feed::{Feed, Incoming, Port, Source, SourceEvent};
+use crate::source::{Facts, QueueKind, SourceNeed};
 
 /// Messages from a channel, such as requests would come; their receipts are numbers.
 struct Requests {
-    requests: mpsc::Receiver<Event>,
+    requests: mpsc::Receiver<SourceEvent>,
     answers: Arc<Mutex<Vec<(&'static str, u64)>>>,
 }
 
@@ -26,10 +26,10 @@ impl Requests {
 
 impl Source for Requests {
     fn facts(&self) -> Facts {
-        Facts::new("requests", "requests", Queue::Bulk, Sight::Extra)
+        Facts::new("requests", "requests", QueueKind::Bulk, SourceNeed::Extra)
     }
 
-    async fn next(&mut self) -> Event {
+    async fn next(&mut self) -> SourceEvent {
         match self.requests.recv().await {
             Some(event) => event,
             None => std::future::pending().await,
@@ -47,7 +47,8 @@ impl Source for Requests {
 
 fn incoming(rejected: usize) -> Incoming {
     let payload = vec![0; rejected];
-    let rejected = Rejected { reason: Reason::NotJson, detail: "".into(), payload, count: 1 };
+    let rejected =
+        Rejected { reason: RejectedReason::NotJson, detail: "".into(), payload, count: 1 };
     let parsed = Parsed { rejected: vec![rejected], ..Default::default() };
     Incoming { arrived: T0.into(), topic: "".into(), parsed }
 }
@@ -65,9 +66,9 @@ fn receipts_come_back_in_order_when_it_is_kept_and_what_finds_no_room_is_refused
     let thread = feed.start(port).unwrap();
     let said = || answers.lock().unwrap().clone();
     for (n, size) in [(1, 10), (2, STAGED_BYTES), (3, 10)] {
-        tell.blocking_send(Event::Message(incoming(size), Some(Receipt::new(n)))).unwrap();
+        tell.blocking_send(SourceEvent::Message(incoming(size), Some(Receipt::new(n)))).unwrap();
     }
-    tell.blocking_send(Event::Message(incoming(1), None)).unwrap();
+    tell.blocking_send(SourceEvent::Message(incoming(1), None)).unwrap();
     let mut engine = Bench::new(0);
     for _ in 0..3 {
         let message = queues.bulk.recv_timeout(Duration::from_secs(5)).unwrap();
@@ -87,11 +88,11 @@ fn receipts_come_back_in_order_when_it_is_kept_and_what_finds_no_room_is_refused
 
 #[test]
 fn only_a_source_that_is_needed_makes_the_gateway_blind() {
-    let blind = |sight: Sight| {
+    let blind = |sight: SourceNeed| {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(&folder.path().join("standpipe.db")).unwrap();
-        let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
-        let sources = Sources::from_iter([Facts::new("x", "x", Queue::Bulk, sight)]);
+        let loaded = store.load(Plan::default(), [], IdSecret::new([7; 32])).unwrap();
+        let sources = Sources::from_iter([Facts::new("x", "x", QueueKind::Bulk, sight)]);
         let mut engine = Engine::new(store, loaded, &sources, T0);
         let source = SourceIx::nth(0);
         engine.take(Input::Source { source, up: false }.at(T0), T0);
@@ -99,7 +100,7 @@ fn only_a_source_that_is_needed_makes_the_gateway_blind() {
         engine.commit(T0 + 600_000).unwrap();
         engine.world().gateway_stands(Condition::GatewayBlind)
     };
-    assert_eq!((blind(Sight::Needed), blind(Sight::Extra)), (true, false));
+    assert_eq!((blind(SourceNeed::Needed), blind(SourceNeed::Extra)), (true, false));
 }
 
 /// Another maker's detectors: a byte each, in kPa of a loop whose range is a parameter, or `F`.
@@ -131,7 +132,7 @@ fn all_messages_of_one_payload_are_kept_before_its_one_receipt_and_its_fire_over
     let delivery = Delivery { source: TELEMETRY, receipt, arrived: T0.into(), topic, parsed };
     let (handle, queues) = queues(&Sources::urgent_and_bulk());
     handle.deliver(delivery).unwrap();
-    let waiting = Waiting { urgent: 1, ..Waiting::default() };
+    let waiting = QueueLengths { urgent: 1, ..QueueLengths::default() };
     assert_eq!(handle.waiting(), waiting, "a fire among them");
     let mut bench = Bench::new(3);
     bench.engine.take(queues.urgent.recv().unwrap(), T0);

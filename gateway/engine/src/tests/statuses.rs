@@ -3,14 +3,14 @@
 use standpipe_rules::incidents::IncidentId;
 
 use super::*;
-use crate::source::{Facts, Queue};
+use crate::source::{Facts, QueueKind};
 
 const STATUS: SourceIx = SourceIx::nth(1);
 const WILLS: u32 = 3_000;
 
 fn sources() -> Sources {
-    let alarm = Facts::new("alarm", "alarm_lane", Queue::Urgent, Sight::Needed);
-    let status = Facts::new("status", "status_lane", Queue::Statuses, Sight::Needed);
+    let alarm = Facts::new("alarm", "alarm_lane", QueueKind::Urgent, SourceNeed::Needed);
+    let status = Facts::new("status", "status_lane", QueueKind::Statuses, SourceNeed::Needed);
     [alarm, status].into_iter().collect()
 }
 
@@ -33,7 +33,7 @@ fn heard(hydrants: u32) -> (TempDir, Engine, Sources) {
         Device { id: "S-1".into(), kind: Kind::Smoke, profile: "smoke_home".into(), ..device(0) };
     let devices: Vec<_> = (0..hydrants).map(device).chain([detector]).collect();
     store.import(&stations, &devices).unwrap();
-    let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
+    let loaded = store.load(Plan::default(), [], IdSecret::new([7; 32])).unwrap();
     let (sources, now) = (sources(), Clock::new().now());
     let mut engine = Engine::new(store, loaded, &sources, now);
     for source in [ALARM, STATUS] {
@@ -61,7 +61,7 @@ fn an_alarm_and_a_detector_that_is_back_wait_for_no_wills() {
     handle.deliver(detector(true, 90_002)).unwrap();
     let fire = r#"{"condition":"smoke","active":true}"#;
     handle.deliver(delivery(ALARM, "a/S-2/alarm", fire, 90_003)).unwrap();
-    let waiting = Waiting { urgent: 1, statuses: WILLS as usize + 2, bulk: 0 };
+    let waiting = QueueLengths { urgent: 1, statuses: WILLS as usize + 2, actions: 0, bulk: 0 };
     assert_eq!(handle.waiting(), waiting);
 
     let (bells, _rings) = bells();
@@ -97,18 +97,24 @@ fn a_status_is_never_urgent_and_an_alarm_always_is_whatever_source_they_come_by(
     let gone = r#"{"online":false}"#;
     handle.deliver(delivery(ALARM, "a/H-1/status", gone, 1)).unwrap();
     handle.deliver(delivery(STATUS, "a/H-1/status", gone, 2)).unwrap();
-    assert_eq!(handle.waiting(), Waiting { statuses: 2, ..Waiting::default() });
+    // Nor is what a device answers: new settings for all of them bring tens of thousands.
+    let answer = r#"{"id":"01M8PJDRD79ZJZJC807KK8AN81","ok":true}"#;
+    handle.deliver(delivery(ALARM, "a/H-1/reply", answer, 3)).unwrap();
+    assert_eq!(handle.waiting(), QueueLengths { statuses: 3, ..QueueLengths::default() });
     let tamper = r#"{"condition":"tamper","active":true}"#;
     handle.deliver(delivery(STATUS, "a/H-1/alarm", tamper, 3)).unwrap();
-    assert_eq!(handle.waiting(), Waiting { urgent: 1, statuses: 2, bulk: 0 });
+    assert_eq!(handle.waiting(), QueueLengths { urgent: 1, statuses: 3, actions: 0, bulk: 0 });
     // With no place left, a status of the alarm lane waits with the urgent; of the other it stays
     // with the broker.
-    for n in 0..STATUS_QUEUE as u32 - 2 {
+    for n in 0..STATUS_QUEUE as u32 - 3 {
         handle.deliver(delivery(STATUS, "a/H-1/status", gone, n)).unwrap();
     }
     assert_eq!(handle.deliver(delivery(STATUS, "a/H-1/status", gone, 1)), Err(Unavailable::Busy));
     assert_eq!(handle.deliver(delivery(ALARM, "a/H-1/status", gone, 1)), Ok(()));
-    assert_eq!(handle.waiting(), Waiting { urgent: 2, statuses: STATUS_QUEUE, bulk: 0 });
+    assert_eq!(
+        handle.waiting(),
+        QueueLengths { urgent: 2, statuses: STATUS_QUEUE, actions: 0, bulk: 0 }
+    );
 }
 
 #[test]
@@ -131,4 +137,36 @@ fn an_alarm_waits_for_the_commit_of_no_more_than_64_wills() {
     let commits: Vec<_> = commits.collect();
     assert!(commits.iter().all(|wills| *wills <= 65), "{commits:?}");
     assert_eq!(commits.iter().sum::<usize>(), GONE as usize, "none is lost");
+}
+
+#[test]
+fn an_alarm_is_taken_behind_what_its_device_said_before_it_and_nothing_else() {
+    const GONE: u32 = 100;
+    for (story, will_ms, is_offline) in
+        [("it came back since", -20, false), ("it is gone since", -1, true)]
+    {
+        let (folder, engine, sources) = heard(GONE);
+        std::thread::sleep(Duration::from_millis(50));
+        let now = Clock::new().now();
+        let (handle, queues) = queues(&sources);
+        let says = |source, topic: &str, json: &str, after: Ms| {
+            let arrived = Stamp::from(now + after).into();
+            handle.deliver(Delivery { arrived, ..delivery(source, topic, json, 1) }).unwrap();
+        };
+        let gone = r#"{"online":false}"#;
+        (0..GONE).for_each(|n| says(STATUS, &format!("a/H-{n}/status"), gone, -40));
+        says(STATUS, "a/S-1/status", gone, will_ms);
+        says(ALARM, "a/S-1/alarm", r#"{"condition":"smoke","active":true}"#, -10);
+        let (bells, _rings) = bells();
+        let health = std::sync::Arc::new(Health::of(&sources));
+        let receipts = vec![receipts().0, receipts().0];
+        drop(handle);
+        run(engine, queues, Outlets { clock: Clock::new(), bells, receipts, health }, || true);
+        let reader = Reader::open(&folder.path().join("standpipe.db")).unwrap();
+        let sql =
+            "SELECT m.conditions FROM memory m JOIN device d ON d.ix = m.ix WHERE d.id = 'S-1'";
+        let conditions = reader.query(sql, (), |row| row.get::<_, u32>(0)).unwrap()[0];
+        let offline = standpipe_shared::Condition::Offline.bit();
+        assert_eq!(conditions & offline != 0, is_offline, "{story}");
+    }
 }

@@ -149,7 +149,7 @@ fn another_file_is_told_what_happened_meanwhile_and_finds_the_same_incidents_and
     assert!(in_memory.0.len() >= 2 && in_memory.1.len() >= 4, "{in_memory:?}");
     let batches = bench.engine.batches().to_vec();
     let (folder, mut store) = backup;
-    let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
+    let loaded = store.load(Plan::default(), [], IdSecret::new([7; 32])).unwrap();
     let mut other = Engine::new(store, loaded, &Sources::urgent_and_bulk(), T0 + 1_000);
     for source in [ALARM, TELEMETRY] {
         other.take(Input::Source { source, up: true }, T0 + 1_000);

@@ -4,24 +4,24 @@
 use std::collections::BTreeSet;
 
 use standpipe_engine::{Inbox, Input};
-use standpipe_rules::incidents::{Plan, Secret};
-use standpipe_rules::orders::{Asked, CommandState, Of, Order, Wish};
+use standpipe_rules::incidents::{IdSecret, Plan};
+use standpipe_rules::orders::{CommandRequest, CommandState, Of, Order, Wish};
 use standpipe_rules::registry::{Device, Profile};
 use standpipe_rules::wire::parse;
 use standpipe_rules::{Changes, Ms, World};
 use standpipe_shared::{Kind, Verb};
 use standpipe_store::{Extras, Store};
 use standpipe_transport::mqtt::PubAckReason;
-use standpipe_transport::mqtt::Receipt;
+use standpipe_transport::mqtt::PublishReceipt;
 
-use super::{AT_ONCE, Mail, Owed};
+use super::{AT_ONCE, DeviceMail, Owed};
 use crate::flight::LEAVE_ALONE;
 use crate::session::Shelf;
 
 const NOW: Ms = 1_764_000_000_000;
 
 /// A store in which every one of so many devices is owed `order`, and the sender over it.
-fn owed(devices: usize, order: impl Fn(&str) -> Order) -> (tempfile::TempDir, Store, Mail) {
+fn owed(devices: usize, order: impl Fn(&str) -> Order) -> (tempfile::TempDir, Store, DeviceMail) {
     let (folder, store, _, mail) = owed_by_a_world(devices, order);
     (folder, store, mail)
 }
@@ -30,7 +30,7 @@ fn owed(devices: usize, order: impl Fn(&str) -> Order) -> (tempfile::TempDir, St
 fn owed_by_a_world(
     devices: usize,
     order: impl Fn(&str) -> Order,
-) -> (tempfile::TempDir, Store, World, Mail) {
+) -> (tempfile::TempDir, Store, World, DeviceMail) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("standpipe.db");
     let mut store = Store::open(&path).unwrap();
@@ -38,13 +38,13 @@ fn owed_by_a_world(
         .map(|n| Device::unclaimed(&format!("H-{n:04}"), "north", Kind::Hydrant))
         .collect();
     store.import(&[], &all).unwrap();
-    let mut loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
+    let mut loaded = store.load(Plan::default(), [], IdSecret::new([7; 32])).unwrap();
     let mut changes = Changes::default();
     for device in &all {
         loaded.world.order(order(&device.id), NOW, &mut changes).unwrap();
     }
     store.commit(NOW, &loaded.world, &changes, &Extras::default()).unwrap();
-    let mut mail = Mail::new("r", Shelf::new("orders", path));
+    let mut mail = DeviceMail::new("r", Shelf::new("orders", path));
     mail.read(NOW.into());
     (folder, store, loaded.world, mail)
 }
@@ -55,12 +55,16 @@ fn settings(device: &str) -> Order {
 }
 
 fn command(device: &str) -> Order {
-    let asked = Asked::new(Verb::ReportNow, None, Some(60), "Li").unwrap();
+    let asked = CommandRequest::new(Verb::ReportNow, None, Some(60), "Li").unwrap();
     Order::Command { device: device.into(), asked }
 }
 
 /// Sends all there is, 64 at a time, as `broker` answers; the topics, and what was reported.
-fn sent(mail: &mut Mail, now: Ms, broker: impl Fn(&str) -> Receipt) -> (Vec<String>, usize) {
+fn sent(
+    mail: &mut DeviceMail,
+    now: Ms,
+    broker: impl Fn(&str) -> PublishReceipt,
+) -> (Vec<String>, usize) {
     let (mut topics, mut reports) = (Vec::new(), 0);
     loop {
         let batch: Vec<_> = std::iter::from_fn(|| mail.next(64, now.into())).collect();
@@ -82,7 +86,7 @@ fn sent(mail: &mut Mail, now: Ms, broker: impl Fn(&str) -> Receipt) -> (Vec<Stri
 fn all_that_is_owed_is_sent_once_however_much_it_is() {
     const DEVICES: usize = 2 * AT_ONCE + 10;
     let (_folder, _store, mut mail) = owed(DEVICES, settings);
-    let (topics, reports) = sent(&mut mail, NOW, |_| Receipt::Taken);
+    let (topics, reports) = sent(&mut mail, NOW, |_| PublishReceipt::Taken);
     let each: BTreeSet<&String> = topics.iter().collect();
     assert_eq!((topics.len(), each.len(), reports), (DEVICES, DEVICES, DEVICES));
     assert!(
@@ -99,9 +103,9 @@ fn a_refused_topic_holds_up_no_other() {
     let (_folder, _store, mut mail) = owed(AT_ONCE + 20, settings);
     let no = |topic: &str| {
         if topic < "r/north/H-0256" {
-            Receipt::Refused(PubAckReason::NotAuthorized)
+            PublishReceipt::Refused(PubAckReason::NotAuthorized)
         } else {
-            Receipt::Taken
+            PublishReceipt::Taken
         }
     };
     let (topics, reports) = sent(&mut mail, NOW, no);
@@ -127,7 +131,7 @@ fn a_command_that_is_not_answered_is_sent_again_at_once_when_it_is_owed_again() 
     let mut changes = Changes::default();
     let first = mail.next(64, NOW.into()).unwrap();
     assert_eq!((first.topic.as_str(), first.expiry_s), ("r/north/H-0000/command", 60));
-    let landed = mail.landed(first.pkid, &Receipt::Taken, NOW.into());
+    let landed = mail.landed(first.pkid, &PublishReceipt::Taken, NOW.into());
     is_told(&mut world, &landed.reports, &mut changes);
     keep(&mut store, &world, &mut changes);
     mail.read((NOW + 1_000).into());
@@ -145,9 +149,9 @@ fn a_command_that_is_not_answered_is_sent_again_at_once_when_it_is_owed_again() 
     // The gateway restarts before the broker has it.
     drop(store);
     let mut store = Store::open(&folder.path().join("standpipe.db")).unwrap();
-    let mut loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
+    let mut loaded = store.load(Plan::default(), [], IdSecret::new([7; 32])).unwrap();
     assert_eq!(restored(&loaded.world), (CommandState::Sent, 1, true));
-    let landed = mail.landed(again.pkid, &Receipt::Taken, soon.into());
+    let landed = mail.landed(again.pkid, &PublishReceipt::Taken, soon.into());
     is_told(&mut loaded.world, &landed.reports, &mut changes);
     keep(&mut store, &loaded.world, &mut changes);
     mail.read((NOW + 40_000).into());

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::time;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use standpipe_rules::incidents::{Plan, Secret};
+use standpipe_rules::incidents::{IdSecret, Plan};
 use standpipe_store::digests::DigestNews;
 use standpipe_store::{Extras, Reader, Store};
 
@@ -96,7 +96,7 @@ fn keep(path: &Path, news: DigestNews) {
     let empty = standpipe_rules::World::new(
         standpipe_rules::registry::Registry::new([]),
         Plan::default(),
-        Secret::new([7; 32]),
+        IdSecret::new([7; 32]),
     );
     let extras = Extras { digests: vec![news], ..Extras::default() };
     store.commit(1, &empty, &standpipe_rules::Changes::default(), &extras).unwrap();

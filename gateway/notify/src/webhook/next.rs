@@ -12,7 +12,7 @@ use standpipe_words::cap::Earlier;
 use tokio::time::Instant;
 
 use super::{FlightRoom, IN_FLIGHT, LESSER_MOST, Task, kind_of};
-use crate::retry::Kind;
+use crate::retry::RetryKind;
 
 /// What a page says.
 pub(super) enum PageWords {
@@ -48,7 +48,7 @@ impl Task {
         let is_held = self.hold.is_some_and(|until| until > now);
         let mut found = None;
         for urgency in Urgency::ALL {
-            if kind_of(urgency) == Kind::Other && is_held
+            if kind_of(urgency) == RetryKind::Other && is_held
                 || urgency != Urgency::NewFire && !room_for_lesser
             {
                 break;
@@ -66,8 +66,12 @@ impl Task {
 
     /// The next page that was refused before, if the pace has a message for it.
     fn take_again(&mut self, urgency: Urgency, now: Instant) -> Option<OwedPage> {
-        let page = self.waiting.take(urgency, now)?;
-        if self.paced.may_try_again(self.setup.clock.stamp().steady()) {
+        let steady = self.setup.clock.stamp().steady();
+        let page = self.waiting.take(urgency, now, self.paced.last_turn(steady))?;
+        if self.paced.may_try_again(steady) {
+            if self.waiting.is_last(page.page_id) {
+                self.paced.tries_last(steady);
+            }
             return Some(page);
         }
         self.waiting.put_back(&page);
@@ -120,6 +124,15 @@ impl Task {
         };
         self.taken.remove(&page.incident);
         Ok(PageWords::Known { wire, earlier })
+    }
+
+    /// Pages that were taken, and that the store knows by now: what refers to them finds them there.
+    pub(super) fn forget_what_the_store_knows(&mut self) {
+        let Some(reader) = &self.reader else { return };
+        self.taken.retain(|_, page| !matches!(reader.is_delivered(*page), Ok(true)));
+        if self.taken.is_empty() {
+            self.taken.shrink_to_fit();
+        }
     }
 
     /// Until the store knows it, no further page about that incident can refer to it.

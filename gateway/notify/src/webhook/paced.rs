@@ -4,7 +4,8 @@
 //! pages are sent as soon as there is room among the flights. A bundle is asked of the engine, which
 //! writes it down with its bytes; only what is on disk is sent, so that whatever a crash interrupts is
 //! the same bundle after it. What is planned has its place in the pace from then on; what is tried
-//! again, or was owed before this gateway started, takes one when it is sent.
+//! again, or was owed before this gateway started, takes one when it is sent. Parts of bundles that were
+//! refused are planned no more (`webhook/apart.rs`).
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -20,8 +21,9 @@ use standpipe_store::{Reader, StoreError};
 use tokio::time::Instant;
 use ulid::Ulid;
 
-use super::{FlightRoom, REFUSED_MOST, Task, URGENCIES};
+use super::{FlightRoom, REFUSED_MOST, Task, URGENCIES, kind};
 use crate::queue::Queue;
+use crate::retry::LastTurn;
 
 /// Pages of one receiver that are in memory at one time; more wait in the store.
 const BACKLOG: usize = 32_768;
@@ -51,6 +53,9 @@ pub(super) struct Paced {
     bundles: (i64, bool),
     /// Bundles that were asked for, which have their places in the pace, and when the last was.
     asked: (usize, Ms),
+    /// Read, and to be tried like what was refused: parts of refused bundles, and what was tried before
+    /// this gateway started.
+    again: Vec<OwedPage>,
     looked_at: Option<Ms>,
     again_at: Option<Instant>,
 }
@@ -65,6 +70,7 @@ impl Paced {
             ready: Default::default(),
             bundles: (0, true),
             asked: (0, 0),
+            again: Vec::new(),
             looked_at: None,
             again_at: None,
         }
@@ -142,6 +148,20 @@ impl Paced {
         may
     }
 
+    /// Whether there is a message for what is refused while others are taken.
+    pub(super) fn last_turn(&mut self, now: Ms) -> LastTurn {
+        if self.pacer.may_try_last(now) {
+            return LastTurn::MayGo;
+        }
+        self.look_again_soon();
+        LastTurn::Waits
+    }
+
+    /// What is refused while others are taken is tried.
+    pub(super) fn tries_last(&mut self, now: Ms) {
+        self.pacer.tried_last(now);
+    }
+
     fn look_again_soon(&mut self) {
         let soon = Instant::now() + NO_MORE_NOW;
         self.again_at = Some(self.again_at.map_or(soon, |at| at.min(soon)));
@@ -152,12 +172,26 @@ impl Paced {
         self.pacer.is_idle(now) && self.may_send_more(now)
     }
 
-    /// Takes what is owed from the store.
-    fn fill(&mut self, reader: &Reader, name: &str) -> Result<(), StoreError> {
+    /// The same while something is refused for ever, which is sent within each such span.
+    pub(super) fn may_send_beside_refused(&mut self, now: Ms) -> bool {
+        self.pacer.may_try_again(now) && self.may_send_more(now)
+    }
+
+    /// Takes what is owed from the store. `was_tried`: before this gateway started.
+    fn fill(
+        &mut self,
+        reader: &Reader,
+        name: &str,
+        was_tried: impl Fn(Ulid) -> bool,
+    ) -> Result<(), StoreError> {
         for urgency in Urgency::ALL {
             while self.backlog.len() < BACKLOG {
                 let read = |behind, most| reader.owed_to_webhook(name, (urgency, behind), most);
                 let Some(mut page) = self.queue.take(urgency.place(), read)? else { break };
+                if page.apart || was_tried(page.page_id) {
+                    self.again.push(page);
+                    continue;
+                }
                 match self.stations.get(&page.station) {
                     Some(station) => page.station = station.clone(),
                     None => _ = self.stations.insert(page.station.clone()),
@@ -170,18 +204,23 @@ impl Paced {
             self.bundles.1 = owed.len() >= BUNDLES_AT_ONCE;
             for bundle in owed {
                 self.bundles.0 = bundle.n;
-                if let Some(ready) = self.ready.get_mut(usize::from(bundle.urgency.place())) {
-                    ready.push_back(OwedPage {
-                        page_id: bundle.id,
-                        incident: bundle.id,
-                        step: 0,
-                        repeat: 0,
-                        at: bundle.at,
-                        urgency: bundle.urgency,
-                        number: 0,
-                        station: Arc::default(),
-                        carries: Carries::Bundle,
-                    });
+                let message = OwedPage {
+                    page_id: bundle.id,
+                    incident: bundle.id,
+                    step: 0,
+                    repeat: 0,
+                    at: bundle.at,
+                    urgency: bundle.urgency,
+                    number: 0,
+                    station: Arc::default(),
+                    carries: Carries::Bundle,
+                    apart: bundle.is_part,
+                };
+                if bundle.is_part {
+                    self.again.push(message);
+                } else if let Some(ready) = self.ready.get_mut(usize::from(bundle.urgency.place()))
+                {
+                    ready.push_back(message);
                 }
             }
         }
@@ -287,7 +326,12 @@ impl Task {
             self.paced.remember(&reader, name, now)?;
             self.older = Some(reader.newest_owed_to_webhook(name)?);
         }
-        self.paced.fill(&reader, name)?;
+        self.paced.fill(&reader, name, |page| self.tried.knows(page))?;
+        for page in std::mem::take(&mut self.paced.again) {
+            // Not known any more at the next start else: it may wait for long here.
+            self.tried.note(page.page_id);
+            self.waiting.try_soon(&page, kind(&page), (now.steady(), Instant::now()));
+        }
         self.reader = Some(reader);
         Ok(())
     }

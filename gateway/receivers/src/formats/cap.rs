@@ -3,9 +3,9 @@
 
 use standpipe_words::cap::{CapMessage, TYPE, bundle_document, document};
 
-use crate::answer::{self, Answer};
+use crate::answer::{self, Answer, Blames};
 use crate::attempt::{About, Attempt};
-use crate::facts::{Digests, EarlierMessages, FormatFacts, ReceiverFormat};
+use crate::facts::{DigestSupport, EarlierMessages, FormatFacts, ReceiverFormat};
 use crate::http;
 use crate::keys::OwnKeys;
 
@@ -15,7 +15,7 @@ pub struct Cap;
 
 impl ReceiverFormat for Cap {
     const FACTS: FormatFacts = FormatFacts {
-        digests: Digests::Refused,
+        digests: DigestSupport::Refused,
         earlier: EarlierMessages::ReferredTo,
         secret_says: "its trimmed content signs what is sent, `X-Standpipe-Signature`.",
         ..FormatFacts::over_http("cap", "CAP 1.2.")
@@ -36,7 +36,7 @@ impl ReceiverFormat for Cap {
             }
             About::Digest => {
                 let why = "a digest is no alert: CAP has none".to_owned();
-                return Err(Answer::Never { why });
+                return Err(Answer::Never { why, blames: Blames::Message });
             }
         };
         let request = http::signed_post(attempt, TYPE, document);

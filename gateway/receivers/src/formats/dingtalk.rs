@@ -9,7 +9,7 @@ use standpipe_trust::Secret;
 use standpipe_words::digest::Room;
 use standpipe_words::message::MessageText;
 
-use super::robot::{self, Code, Codes};
+use super::robot::{self, Codes, RobotCode};
 use crate::answer::Answer;
 use crate::attempt::Attempt;
 use crate::facts::{FormatFacts, ReceiverFormat};
@@ -60,13 +60,13 @@ fn signature(now: Ms, secret: &Secret) -> String {
 
 const CODES: Codes = Codes { members: &["errcode"], meaning };
 
-const fn meaning(code: i64) -> Code {
+const fn meaning(code: i64) -> RobotCode {
     match code {
-        0 => Code::Taken,
-        130_101 => Code::TooMany,
-        310_000 => Code::Unsigned,
-        300_001 | 300_005 => Code::NoRobot,
-        _ => Code::Other,
+        0 => RobotCode::Taken,
+        130_101 => RobotCode::TooMany,
+        310_000 => RobotCode::Unsigned,
+        300_001 | 300_005 => RobotCode::NoRobot,
+        _ => RobotCode::Other,
     }
 }
 

@@ -8,7 +8,7 @@ use standpipe_trust::Secret;
 use standpipe_words::digest::Room;
 use standpipe_words::message::MessageText;
 
-use super::robot::{self, Code, Codes};
+use super::robot::{self, Codes, RobotCode};
 use crate::answer::Answer;
 use crate::attempt::Attempt;
 use crate::facts::{FormatFacts, ReceiverFormat};
@@ -56,13 +56,13 @@ fn signature(seconds: i64, secret: &Secret) -> String {
 
 const CODES: Codes = Codes { members: &["code", "StatusCode"], meaning };
 
-const fn meaning(code: i64) -> Code {
+const fn meaning(code: i64) -> RobotCode {
     match code {
-        0 => Code::Taken,
-        9_499 | 11_232 => Code::TooMany,
-        19_021 | 19_022 | 19_024 => Code::Unsigned,
-        19_001 => Code::NoRobot,
-        _ => Code::Other,
+        0 => RobotCode::Taken,
+        9_499 | 11_232 => RobotCode::TooMany,
+        19_021 | 19_022 | 19_024 => RobotCode::Unsigned,
+        19_001 => RobotCode::NoRobot,
+        _ => RobotCode::Other,
     }
 }
 

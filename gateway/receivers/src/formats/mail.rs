@@ -11,11 +11,11 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::Tls;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use reqwest::Url;
-use standpipe_trust::Trust;
+use standpipe_trust::Authorities;
 use standpipe_words::digest::Room;
 use standpipe_words::message::MessageText;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Blames};
 use crate::attempt::{ATTEMPT_TIMEOUT, Attempt};
 use crate::facts::{Carrier, FormatFacts, PEOPLE, ReceiverFormat};
 use crate::keys::{KeyShape, OwnKey, OwnKeys};
@@ -40,13 +40,13 @@ const USERNAME: OwnKey = OwnKey {
 
 /// `mail`: who writes to whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mail {
+pub struct MailFormat {
     from: Box<str>,
     to: Vec<Box<str>>,
     username: Option<Box<str>>,
 }
 
-impl ReceiverFormat for Mail {
+impl ReceiverFormat for MailFormat {
     const FACTS: FormatFacts = FormatFacts {
         carrier: Carrier::Smtp,
         pace: PEOPLE,
@@ -72,9 +72,13 @@ impl ReceiverFormat for Mail {
 
     async fn send(&self, attempt: &Attempt<'_>) -> Result<Answer, Answer> {
         let (words, page_id) = (attempt.words(ROOM)?, &attempt.message.page_id);
-        let letter = letter(self, (&words, page_id)).map_err(|why| Answer::Never { why })?;
+        let letter = letter(self, (&words, page_id))
+            .map_err(|why| Answer::Never { why, blames: Blames::Message })?;
         let post = post(attempt.url, &attempt.caller.trust)
-            .map_err(|bad| Answer::Never { why: format!("{bad}: check `url`") })?
+            .map_err(|bad| Answer::Never {
+                why: format!("{bad}: check `url`"),
+                blames: Blames::Receiver,
+            })?
             .timeout(Some(ATTEMPT_TIMEOUT));
         let post = match (&self.username, attempt.secret) {
             (Some(name), Some(secret)) => {
@@ -97,14 +101,14 @@ fn refused(bad: &Error) -> Answer {
     }
     if bad.is_permanent() {
         let why = format!("{why}: check `username`, `secret_file`, `from` and `to`");
-        return Answer::Never { why };
+        return Answer::Never { why, blames: Blames::Message };
     }
-    Answer::Later { wait: None, why }
+    Answer::later(Blames::Receiver, why)
 }
 
 fn post(
     url: &Url,
-    trust: &Trust,
+    trust: &Authorities,
 ) -> Result<lettre::transport::smtp::AsyncSmtpTransportBuilder, Error> {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let here = host == "localhost"
@@ -118,7 +122,7 @@ fn post(
     Ok(smtp.port(url.port().unwrap_or(port)).tls(tls))
 }
 
-fn letter(mail: &Mail, (words, page_id): (&MessageText, &str)) -> Result<Message, String> {
+fn letter(mail: &MailFormat, (words, page_id): (&MessageText, &str)) -> Result<Message, String> {
     let mailbox = |text: &str| text.parse::<Mailbox>().map_err(|bad| format!("{text}: {bad}"));
     let from = mailbox(&mail.from)?;
     let host = Address::domain(&from.email).to_owned();

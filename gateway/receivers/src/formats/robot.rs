@@ -14,7 +14,7 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 use standpipe_rules::plain;
 
-use crate::answer::{Answer, Asked};
+use crate::answer::{Answer, Blames, WaitWish};
 use crate::attempt::Attempt;
 use crate::facts::{FormatFacts, PEOPLE};
 use crate::http::{self, JSON};
@@ -35,7 +35,7 @@ pub const fn facts(name: &'static str) -> FormatFacts {
 
 /// What a robot's code means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
+pub enum RobotCode {
     /// Its group has the message.
     Taken,
     /// It had more than it takes a minute.
@@ -55,7 +55,7 @@ pub struct Codes {
     /// not it.
     pub members: &'static [&'static str],
     /// What its codes mean.
-    pub meaning: fn(i64) -> Code,
+    pub meaning: fn(i64) -> RobotCode,
 }
 
 /// Sends a body to a robot and judges its answer.
@@ -76,18 +76,26 @@ pub fn judge(body: &str, codes: &Codes) -> Answer {
     let text = ["errmsg", "msg"].into_iter().find_map(|key| said.get(key)?.as_str());
     let Some(code) = code else {
         let why = "its answer has no code: check `url`, a robot says how it went".to_owned();
-        return Answer::Later { wait: None, why };
+        return Answer::later(Blames::Receiver, why);
     };
     let text: String = plain(text.unwrap_or_default()).chars().take(200).collect();
     let why = format!("code {code} ({text})");
     match (codes.meaning)(code) {
-        Code::Taken => Answer::Taken,
-        Code::TooMany => Answer::Later { wait: Some(Asked::TooMany(TOO_MANY_WAIT)), why },
-        Code::Unsigned => Answer::Never {
+        RobotCode::Taken => Answer::Taken,
+        RobotCode::TooMany => {
+            let wait = Some(WaitWish::TooMany(TOO_MANY_WAIT));
+            Answer::Later { wait, why, blames: Blames::Receiver }
+        }
+        // The same code says that a message lacks a word that the robot asks for.
+        RobotCode::Unsigned => Answer::Never {
             why: format!("{why}: check `secret_file`, the clock and the robot's safety settings"),
+            blames: Blames::Message,
         },
-        Code::NoRobot => Answer::Never { why: format!("{why}: check `url` and `token_file`") },
-        Code::Other => Answer::Later { wait: None, why },
+        RobotCode::NoRobot => Answer::Never {
+            why: format!("{why}: check `url` and `token_file`"),
+            blames: Blames::Receiver,
+        },
+        RobotCode::Other => Answer::later(Blames::Message, why),
     }
 }
 

@@ -12,7 +12,7 @@ use standpipe_trust::Secret;
 use standpipe_words::digest::Room;
 use standpipe_words::message::MessageText;
 
-use crate::answer::{self, Answer};
+use crate::answer::{self, Answer, Blames};
 use crate::attempt::Attempt;
 use crate::facts::{FormatFacts, ReceiverFormat, TEXTS};
 use crate::http;
@@ -120,7 +120,7 @@ fn judge(body: &str, wanted: &str) -> Answer {
         return if wanted.contains('<') { Answer::Taken } else { answer::by_body("", body) };
     }
     let said: String = plain(body).chars().take(200).collect();
-    Answer::Later { wait: None, why: format!("its answer lacks `taken_when`: {said}") }
+    Answer::later(Blames::Message, format!("its answer lacks `taken_when`: {said}"))
 }
 
 /// One request.
@@ -133,7 +133,7 @@ struct Filled {
 
 /// How a place wants what is put into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Escaping {
     Query,
     Json,
     Xml,
@@ -152,23 +152,23 @@ fn fill(sms: &Sms, secret: Option<&Secret>, (words, page_id): (&MessageText, &st
     ];
     let typed = sms.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let place = match typed.map(|(_, value)| value.to_ascii_lowercase()) {
-        Some(typed) if typed.contains("urlencoded") => Place::Query,
-        Some(typed) if typed.contains("xml") => Place::Xml,
-        Some(typed) if typed.contains("text/plain") => Place::Line,
-        Some(_) | None => Place::Json,
+        Some(typed) if typed.contains("urlencoded") => Escaping::Query,
+        Some(typed) if typed.contains("xml") => Escaping::Xml,
+        Some(typed) if typed.contains("text/plain") => Escaping::Line,
+        Some(_) | None => Escaping::Json,
     };
     let headers = sms.headers.iter();
     Filled {
-        url: put(&sms.url, &values, Place::Query),
+        url: put(&sms.url, &values, Escaping::Query),
         headers: headers
-            .map(|(name, value)| (name.to_string(), put(value, &values, Place::Line)))
+            .map(|(name, value)| (name.to_string(), put(value, &values, Escaping::Line)))
             .collect(),
         body: put(&sms.body, &values, place),
     }
 }
 
 /// One pass from left to right: what was put in is never looked at again.
-fn put(template: &str, values: &[(&str, String)], place: Place) -> String {
+fn put(template: &str, values: &[(&str, String)], place: Escaping) -> String {
     let (mut out, mut rest) = (String::new(), template);
     while let Some((before, from)) = rest.split_once('{') {
         out.push_str(before);
@@ -189,21 +189,21 @@ fn put(template: &str, values: &[(&str, String)], place: Place) -> String {
 /// All but what RFC 3986 calls unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-fn escaped(value: &str, place: Place) -> String {
+fn escaped(value: &str, place: Escaping) -> String {
     match place {
-        Place::Line => value.replace(['\r', '\n'], " "),
-        Place::Xml => standpipe_words::cap::escaped(value),
-        Place::Json => {
+        Escaping::Line => value.replace(['\r', '\n'], " "),
+        Escaping::Xml => standpipe_words::cap::escaped(value),
+        Escaping::Json => {
             let quoted = serde_json::Value::from(value).to_string();
             quoted.trim_start_matches('"').strip_suffix('"').unwrap_or_default().to_owned()
         }
-        Place::Query => utf8_percent_encode(value, RESERVED).to_string(),
+        Escaping::Query => utf8_percent_encode(value, RESERVED).to_string(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, put};
+    use super::{Escaping, put};
 
     #[test]
     #[rustfmt::skip] // a table
@@ -211,10 +211,10 @@ mod tests {
         let title = "\"a\" & {to}\n<火>\\";
         let values = [("title", title.to_owned()), ("to", "13800000000".to_owned())];
         for (template, place, expected) in [
-            ("{\"m\":\"{title}\",\"n\":{}}", Place::Json, r#"{"m":"\"a\" & {to}\n<火>\\","n":{}}"#),
-            ("m={title}&to={to}",   Place::Query, "m=%22a%22%20%26%20%7Bto%7D%0A%3C%E7%81%AB%3E%5C&to=13800000000"),
-            ("<m>{title}</m>",      Place::Xml,   "<m>&quot;a&quot; &amp; {to}\n&lt;火&gt;\\</m>"),
-            ("X {title} {unknown}", Place::Line,  "X \"a\" & {to} <火>\\ {unknown}"),
+            ("{\"m\":\"{title}\",\"n\":{}}", Escaping::Json, r#"{"m":"\"a\" & {to}\n<火>\\","n":{}}"#),
+            ("m={title}&to={to}",   Escaping::Query, "m=%22a%22%20%26%20%7Bto%7D%0A%3C%E7%81%AB%3E%5C&to=13800000000"),
+            ("<m>{title}</m>",      Escaping::Xml,   "<m>&quot;a&quot; &amp; {to}\n&lt;火&gt;\\</m>"),
+            ("X {title} {unknown}", Escaping::Line,  "X \"a\" & {to} <火>\\ {unknown}"),
         ] {
             assert_eq!(put(template, &values, place), expected);
         }

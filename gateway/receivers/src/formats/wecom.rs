@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use standpipe_words::digest::Room;
 use standpipe_words::message::MessageText;
 
-use super::robot::{self, Code, Codes};
+use super::robot::{self, Codes, RobotCode};
 use crate::answer::Answer;
 use crate::attempt::Attempt;
 use crate::facts::{FormatFacts, ReceiverFormat};
@@ -38,12 +38,12 @@ fn body(words: &MessageText) -> Value {
 
 const CODES: Codes = Codes { members: &["errcode"], meaning };
 
-const fn meaning(code: i64) -> Code {
+const fn meaning(code: i64) -> RobotCode {
     match code {
-        0 => Code::Taken,
-        45_009 => Code::TooMany,
-        93_000 => Code::NoRobot,
-        _ => Code::Other,
+        0 => RobotCode::Taken,
+        45_009 => RobotCode::TooMany,
+        93_000 => RobotCode::NoRobot,
+        _ => RobotCode::Other,
     }
 }
 

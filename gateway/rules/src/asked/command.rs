@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use standpipe_shared::Verb;
 use ulid::Ulid;
 
-use super::Asked;
+use super::CommandRequest;
 use crate::Ms;
 use crate::registry::DeviceIx;
 
@@ -27,7 +27,7 @@ pub enum CommandState {
 
 /// What can happen to a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Event {
+enum CommandEvent {
     Sent,
     Done,
     NotDone,
@@ -36,23 +36,23 @@ enum Event {
 
 /// Every way a command can go.
 #[rustfmt::skip] // a table should look like one
-const fn step(state: CommandState, event: Event) -> CommandState {
+const fn step(state: CommandState, event: CommandEvent) -> CommandState {
     use CommandState::{Answered, Expired, Queued, Refused, Sent};
     match (state, event) {
-        (Queued,   Event::Sent)    => Sent,
-        (Queued,   Event::Done)    => Answered, // the answer was faster than the broker's receipt
-        (Queued,   Event::NotDone) => Refused,
-        (Queued,   Event::TimeUp)  => Expired,
-        (Sent,     Event::Sent)    => Sent,
-        (Sent,     Event::Done)    => Answered,
-        (Sent,     Event::NotDone) => Refused,
-        (Sent,     Event::TimeUp)  => Expired,
-        (Expired,  Event::Sent)    => Expired,
-        (Expired,  Event::Done)    => Answered, // late, and true
-        (Expired,  Event::NotDone) => Refused,
-        (Expired,  Event::TimeUp)  => Expired,
-        (Answered, Event::Sent | Event::Done | Event::NotDone | Event::TimeUp) => Answered,
-        (Refused,  Event::Sent | Event::Done | Event::NotDone | Event::TimeUp) => Refused,
+        (Queued,   CommandEvent::Sent)    => Sent,
+        (Queued,   CommandEvent::Done)    => Answered, // the answer was faster than the broker's receipt
+        (Queued,   CommandEvent::NotDone) => Refused,
+        (Queued,   CommandEvent::TimeUp)  => Expired,
+        (Sent,     CommandEvent::Sent)    => Sent,
+        (Sent,     CommandEvent::Done)    => Answered,
+        (Sent,     CommandEvent::NotDone) => Refused,
+        (Sent,     CommandEvent::TimeUp)  => Expired,
+        (Expired,  CommandEvent::Sent)    => Expired,
+        (Expired,  CommandEvent::Done)    => Answered, // late, and true
+        (Expired,  CommandEvent::NotDone) => Refused,
+        (Expired,  CommandEvent::TimeUp)  => Expired,
+        (Answered, CommandEvent::Sent | CommandEvent::Done | CommandEvent::NotDone | CommandEvent::TimeUp) => Answered,
+        (Refused,  CommandEvent::Sent | CommandEvent::Done | CommandEvent::NotDone | CommandEvent::TimeUp) => Refused,
     }
 }
 
@@ -72,7 +72,7 @@ impl CommandState {
 
 /// What a device was asked to do, and how far that has come.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Command {
+pub struct DeviceCommand {
     /// Its own id; the device's answer names it.
     pub id: Ulid,
     /// Counts the commands of this gateway: of two, the lower was asked for first.
@@ -111,12 +111,12 @@ const fn nobody() -> DeviceIx {
     DeviceIx(u32::MAX)
 }
 
-impl Command {
+impl DeviceCommand {
     /// One that was just asked for; `asked` says how long it is waited for.
     pub(crate) fn queued(
         (id, number): (Ulid, u64),
         device: DeviceIx,
-        asked: Asked,
+        asked: CommandRequest,
         now: Ms,
     ) -> Self {
         Self {
@@ -156,18 +156,18 @@ impl Command {
 
     /// The broker has it; `resends` is which sending that was.
     pub(crate) fn sent(&mut self, resends: u32, at: Ms) {
-        self.state = step(self.state, Event::Sent);
+        self.state = step(self.state, CommandEvent::Sent);
         self.sent_at = self.sent_at.or(Some(at));
         self.resend_owed &= resends != self.resends;
     }
 
     pub(crate) fn answered(&mut self, ok: bool, detail: &str, at: Ms) {
-        self.state = step(self.state, if ok { Event::Done } else { Event::NotDone });
+        self.state = step(self.state, if ok { CommandEvent::Done } else { CommandEvent::NotDone });
         (self.detail, self.answered_at) = (detail.into(), Some(at));
     }
 
     pub(crate) fn expired(&mut self) {
-        self.state = step(self.state, Event::TimeUp);
+        self.state = step(self.state, CommandEvent::TimeUp);
         (self.resend_owed, self.resend_at) = (false, None);
     }
 }

@@ -36,12 +36,12 @@ pub struct Dwell {
 
 /// A row of like readings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Run {
+struct LikeReadings {
     count: u8,
     since: Ms,
 }
 
-impl Run {
+impl LikeReadings {
     fn grow(&mut self, ts: Ms) {
         // Only the clock is judged by readings that are out of order.
         self.since = if self.count == 0 { ts } else { self.since.min(ts) };
@@ -57,8 +57,8 @@ impl Run {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Track {
     pub condition: Condition,
-    bad: Run,
-    good: Run,
+    bad: LikeReadings,
+    good: LikeReadings,
     /// Readings say so.
     by_reading: bool,
     /// An alarm says so.
@@ -94,8 +94,8 @@ impl Track {
     pub fn new(condition: Condition) -> Self {
         Self {
             condition,
-            bad: Run::default(),
-            good: Run::default(),
+            bad: LikeReadings::default(),
+            good: LikeReadings::default(),
             by_reading: false,
             by_alarm: false,
             alarm_at: Ms::MIN,
@@ -162,7 +162,7 @@ impl Track {
     /// Bad ones had begun before this was seen; if none are known yet.
     pub const fn bad_since(&mut self, since: Ms) {
         if self.bad.count == 0 {
-            self.bad = Run { count: 1, since };
+            self.bad = LikeReadings { count: 1, since };
         }
     }
 
@@ -217,7 +217,7 @@ impl Track {
             told: _,
             test_since,
         } = self;
-        for Run { count: _, since } in [bad, good] {
+        for LikeReadings { count: _, since } in [bad, good] {
             moment(since, by);
         }
         for at in [alarm_at, since, measured_at, received_at] {

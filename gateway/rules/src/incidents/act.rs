@@ -4,8 +4,8 @@ use standpipe_shared::Class;
 
 use super::book::{Book, Cx};
 use super::escalate::ms;
-use super::state::{Event, Outcome, State, step};
-use super::{Action, ActionKind, Actor, Incident, Refused, View, authorise};
+use super::state::{IncidentEvent, Outcome, State, step};
+use super::{Action, ActionKind, Actor, BookView, Incident, Refused, authorise};
 use crate::changes::{Hop, TrailEntry};
 use crate::{Changes, Ms};
 
@@ -16,7 +16,7 @@ impl Book {
     /// [`Refused`]: nothing changed.
     pub fn act(
         &mut self,
-        view: &View,
+        view: &BookView,
         (actor, action): (&Actor, &Action),
         now: Ms,
         out: &mut Changes,
@@ -34,7 +34,7 @@ impl Book {
             let entry = TrailEntry::text(incident.id, (now, hop), by, detail);
             cx.out.trail.push(TrailEntry { actor: actor.name().into(), ..entry });
         };
-        if event == Event::Worked && incident.state == State::Open {
+        if event == IncidentEvent::Worked && incident.state == State::Open {
             record(Hop::Acknowledged, ""); // who sends somebody has taken it
         }
         if first {
@@ -45,15 +45,15 @@ impl Book {
             return Ok(());
         }
         incident.active_at = now;
-        if matches!(event, Event::Taken | Event::Worked) {
+        if matches!(event, IncidentEvent::Taken | IncidentEvent::Worked) {
             incident.held.clear(); // whoever has taken it knows that it flaps
             incident.pool_is_told();
         }
         self.work(&mut incident, action.kind, now);
-        if event == Event::Finished {
+        if event == IncidentEvent::Finished {
             self.end_all(cx, &mut incident);
         }
-        if matches!(event, Event::Finished | Event::Repaired) {
+        if matches!(event, IncidentEvent::Finished | IncidentEvent::Repaired) {
             self.goes(cx, incident, event);
         } else {
             incident.state = state;
@@ -103,17 +103,17 @@ fn place(actor: &Actor) -> Box<str> {
 }
 
 /// What an act means for an incident as it is.
-fn event(incident: &Incident, kind: ActionKind) -> Event {
+fn event(incident: &Incident, kind: ActionKind) -> IncidentEvent {
     match kind {
-        ActionKind::Shown | ActionKind::Comment => Event::Noted,
-        ActionKind::Acknowledge => Event::Taken,
-        ActionKind::Dispatch | ActionKind::Arrive => Event::Worked,
+        ActionKind::Shown | ActionKind::Comment => IncidentEvent::Noted,
+        ActionKind::Acknowledge => IncidentEvent::Taken,
+        ActionKind::Dispatch | ActionKind::Arrive => IncidentEvent::Worked,
         ActionKind::Resolve | ActionKind::FalseAlarm if incident.ends_by_person() => {
-            Event::Finished
+            IncidentEvent::Finished
         }
-        ActionKind::Resolve | ActionKind::FalseAlarm if incident.is_active() => Event::Done,
-        ActionKind::Resolve if incident.class == Class::Water => Event::Repaired,
-        ActionKind::Resolve | ActionKind::FalseAlarm => Event::Finished,
+        ActionKind::Resolve | ActionKind::FalseAlarm if incident.is_active() => IncidentEvent::Done,
+        ActionKind::Resolve if incident.class == Class::Water => IncidentEvent::Repaired,
+        ActionKind::Resolve | ActionKind::FalseAlarm => IncidentEvent::Finished,
     }
 }
 

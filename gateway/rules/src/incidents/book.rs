@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use standpipe_shared::{Class, Condition, Measurements, Severity};
 
 use super::damp::Sounded;
-use super::ids::{Cause, Opened, Secret};
+use super::ids::{Cause, IdSecret, OpenedBy};
 use super::mute::Window;
-use super::nearest::{Hydrants, Reach};
+use super::nearest::{FireReach, Hydrants};
 use super::unreadable::Kept;
 use super::{Incident, IncidentId, Plan, Rank, State};
 use crate::changes::{Bundle, Hop, Page, Presence, Receiver, TrailEntry};
@@ -26,7 +26,7 @@ use crate::trail::TrailCode;
 use crate::{Changes, Ms};
 
 /// What the book may look at.
-pub struct View<'a> {
+pub struct BookView<'a> {
     pub registry: &'a Registry,
     /// A hydrant as it is at that time.
     pub hydrant: &'a dyn Fn(DeviceIx, Ms) -> HydrantNow,
@@ -88,7 +88,7 @@ pub struct Saved {
 #[derive(Debug)]
 pub struct Book {
     pub(super) plan: Plan,
-    pub(super) secret: Secret,
+    pub(super) secret: IdSecret,
     pub(super) meta: Meta,
     pub(super) incidents: HashMap<IncidentId, Box<Incident>>,
     /// All of them, oldest first.
@@ -110,7 +110,7 @@ pub struct Book {
     /// The same of real ones by a station's building.
     fires_in: HashMap<(Box<str>, Box<str>), BTreeSet<Rank>>,
     /// Open fires, and which hydrants can change their lists; `None`: no list was made yet.
-    pub(super) fires: BTreeMap<Rank, Option<Reach>>,
+    pub(super) fires: BTreeMap<Rank, Option<FireReach>>,
     /// Fires whose hydrants have to be looked at again.
     pub(super) thirsty: BTreeSet<Rank>,
     pub(super) hydrants: Hydrants,
@@ -135,7 +135,7 @@ pub struct Book {
 impl Book {
     /// An empty book.
     #[must_use]
-    pub fn new(plan: Plan, secret: Secret) -> Self {
+    pub fn new(plan: Plan, secret: IdSecret) -> Self {
         Self {
             plan,
             secret,
@@ -228,7 +228,7 @@ impl Book {
     }
 
     /// A number of its own; later ones are greater.
-    fn next_number(&mut self, out: &mut Changes) -> u64 {
+    pub(super) fn next_number(&mut self, out: &mut Changes) -> u64 {
         self.meta.numbers += 1;
         out.book_meta = true;
         self.meta.numbers
@@ -252,8 +252,8 @@ impl Book {
         let at_once = condition.class() == Class::Fire || condition == Condition::UnreadableAlarm;
         let own = |cause: &&Cause| at_once && device == Some(&*cause.device);
         let opened = match self.cause.as_ref().filter(own) {
-            Some(cause) => Opened::Message(cause, condition.class()),
-            None => Opened::State { of, condition, onset },
+            Some(cause) => OpenedBy::Message(cause, condition.class()),
+            None => OpenedBy::State { of, condition, onset },
         };
         let free =
             |id: &IncidentId| !self.incidents.contains_key(id) && !self.past.contains(&half(*id));
@@ -426,7 +426,7 @@ fn point<K: Eq + Hash>(index: &mut HashMap<K, Rank>, key: K, to: Option<Rank>) {
 
 /// What something happens in: what may be looked at, when it is, and what comes of it.
 pub(super) struct Cx<'a> {
-    pub(super) view: &'a View<'a>,
+    pub(super) view: &'a BookView<'a>,
     pub(super) now: Ms,
     pub(super) out: &'a mut Changes,
 }

@@ -12,7 +12,7 @@ use crate::registry::Registry;
 
 /// One announced work, as far as it concerns one station.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Work {
+pub struct BulletinWork {
     pub id: Box<str>,
     /// From then …
     pub from: Ms,
@@ -23,12 +23,12 @@ pub struct Work {
     /// What it will cause.
     pub conditions: BTreeSet<Condition>,
     /// The hydrants that are lost meanwhile, by id.
-    pub hydrants: Vec<Lost>,
+    pub hydrants: Vec<LostHydrant>,
 }
 
 /// A hydrant that is out of service.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Lost {
+pub struct LostHydrant {
     pub id: Box<str>,
     /// What people call it.
     pub name: Box<str>,
@@ -38,22 +38,22 @@ pub struct Lost {
 
 /// What each station is told, soonest first; a station without a word is not named.
 #[must_use]
-pub fn bulletins(windows: &[Window], registry: &Registry) -> BTreeMap<Box<str>, Vec<Work>> {
-    let mut told: BTreeMap<Box<str>, Vec<Work>> = BTreeMap::new();
+pub fn bulletins(windows: &[Window], registry: &Registry) -> BTreeMap<Box<str>, Vec<BulletinWork>> {
+    let mut told: BTreeMap<Box<str>, Vec<BulletinWork>> = BTreeMap::new();
     for window in windows.iter().filter(|window| window.what == Announced::Maintenance) {
-        let mut lost: BTreeMap<&str, Vec<Lost>> = BTreeMap::new();
+        let mut lost: BTreeMap<&str, Vec<LostHydrant>> = BTreeMap::new();
         let devices = window.devices.iter().filter_map(|ix| registry.device(*ix));
         for device in
             devices.filter(|device| device.kind == Kind::Hydrant && !device.station.is_empty())
         {
             let (id, name, address) =
                 (device.id.clone(), device.name.clone(), device.address.clone());
-            lost.entry(&device.station).or_default().push(Lost { id, name, address });
+            lost.entry(&device.station).or_default().push(LostHydrant { id, name, address });
         }
         for (station, mut hydrants) in lost {
             hydrants.sort_by(|a, b| a.id.cmp(&b.id));
             let Window { id, from, until, by, note, conditions, .. } = window.clone();
-            let work = Work { id, from, until, by, note, conditions, hydrants };
+            let work = BulletinWork { id, from, until, by, note, conditions, hydrants };
             told.entry(station.into()).or_default().push(work);
         }
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use standpipe_shared::{Class, Condition};
 
 use super::book::{Book, Cx};
-use super::state::{Event, State, step};
+use super::state::{IncidentEvent, State, step};
 use super::unreadable::is_pool;
 use super::{Incident, Member, Quiet};
 use crate::changes::Hop;
@@ -226,7 +226,7 @@ impl Book {
         };
         let answered = incident.state == State::Acknowledged;
         let taken = answered && incident.class != Class::Fire;
-        if let Some(state) = step(incident.state, Event::Found).filter(|_| !taken) {
+        if let Some(state) = step(incident.state, IncidentEvent::Found).filter(|_| !taken) {
             incident.state = state;
         }
         if answered && !taken {
@@ -313,7 +313,7 @@ impl Book {
             incident.settles_at = Some(until);
             self.publish(cx, incident);
         } else {
-            self.goes(cx, incident, Event::Ended);
+            self.goes(cx, incident, IncidentEvent::Ended);
         }
     }
 
@@ -326,7 +326,7 @@ impl Book {
         for flaps in incident.flaps.iter().filter(|flaps| flaps.flaps()) {
             cx.trail(incident.id, Hop::Cleared, "gateway", flaps.code());
         }
-        self.goes(cx, incident, Event::Ended);
+        self.goes(cx, incident, IncidentEvent::Ended);
     }
 
     /// What was sounded of a closed incident of late counts on: closing it is no way to hear more.

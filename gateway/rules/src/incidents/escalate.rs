@@ -8,10 +8,10 @@ use std::collections::hash_map::Entry;
 
 use super::book::{Book, Cx};
 use super::plan::Steps;
-use super::state::{Event, State, step};
+use super::state::{IncidentEvent, State, step};
 use super::{Incident, IncidentId, route};
 use crate::Ms;
-use crate::changes::{Hop, Page, Presence, Receiver, TrailEntry, Urgency};
+use crate::changes::{Company, Hop, Page, Presence, Receiver, TrailEntry, Urgency};
 use crate::compact::push_compact;
 use crate::fact::Subject;
 use crate::trail::{TrailCode, receiver};
@@ -32,7 +32,7 @@ pub(super) fn ms(seconds: u32) -> Ms {
 
 impl Book {
     /// Time passed. Not all that is due may be done with after it: [`Self::next_wake`] says so.
-    pub fn tick(&mut self, view: &super::View, now: Ms, out: &mut crate::Changes) {
+    pub fn tick(&mut self, view: &super::BookView, now: Ms, out: &mut crate::Changes) {
         let cx = &mut Cx { view, now, out };
         self.expire(cx);
         for _ in 0..SLICE {
@@ -157,7 +157,7 @@ impl Book {
 
     /// It must be looked at (again): a new episode, from step 1.
     pub(super) fn found(&mut self, cx: &mut Cx, incident: &mut Incident, late_s: u32) {
-        if let Some(state) = step(incident.state, Event::Found) {
+        if let Some(state) = step(incident.state, IncidentEvent::Found) {
             incident.state = state;
         }
         incident.episode += 1;
@@ -230,6 +230,7 @@ impl Book {
                 receiver: receiver.clone(),
                 at: cx.now,
                 urgency,
+                company: Company::Any,
             };
             let page = self.numbered(page, cx.out);
             cx.trail(incident.id, Hop::Paged, "gateway", page_code(&page, ""));

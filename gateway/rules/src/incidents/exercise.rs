@@ -8,7 +8,7 @@
 use super::announce::BadAnnouncement;
 use super::book::{Book, Cx};
 use super::mute::Window;
-use super::{Incident, Quiet, View, route};
+use super::{BookView, Incident, Quiet, route};
 use crate::changes::Hop;
 use crate::fact::{Moments, Raised, Subject};
 use crate::trail::TrailCode;
@@ -21,7 +21,7 @@ impl Book {
     /// [`BadAnnouncement`] when that device has an open fire already: nothing changed.
     pub fn exercise(
         &mut self,
-        view: &View,
+        view: &BookView,
         window: Window,
         now: Ms,
         out: &mut Changes,

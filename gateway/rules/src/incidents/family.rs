@@ -11,7 +11,7 @@ use standpipe_shared::{Class, Condition};
 
 use super::book::{Book, Cx};
 use super::damp::{Again, Sound};
-use super::state::{Event, State};
+use super::state::{IncidentEvent, State};
 use super::{Incident, IncidentId};
 use crate::changes::{Hop, Page};
 use crate::fact::{Reason, Subject};
@@ -146,7 +146,7 @@ impl Book {
                 && !incident.children.iter().any(open)
         });
         if let Some(incident) = zone.map(|incident| incident.id).and_then(|id| self.take(id)) {
-            self.goes(cx, incident, Event::Proven);
+            self.goes(cx, incident, IncidentEvent::Proven);
         }
     }
 }

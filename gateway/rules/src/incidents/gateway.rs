@@ -4,7 +4,7 @@
 use standpipe_shared::{Class, Condition};
 
 use super::book::{Book, Cx};
-use super::{Incident, IncidentId, View};
+use super::{BookView, Incident, IncidentId};
 use crate::changes::{Hop, TrailEntry};
 use crate::fact::{Moments, Raised, Subject};
 use crate::{Changes, Ms};
@@ -13,7 +13,7 @@ impl Book {
     /// Something is wrong with the gateway itself, and in which words; `None`: no longer.
     pub fn gateway(
         &mut self,
-        view: &View,
+        view: &BookView,
         (condition, detail): (Condition, Option<&str>),
         now: Ms,
         out: &mut Changes,

@@ -8,8 +8,8 @@ use standpipe_shared::{Class, Condition, Measurements, Severity};
 use super::book::{Book, Cx};
 use super::damp::{Again, Flaps, Sound, is_over_when_mended};
 use super::incident::{Incident, Member, Quiet};
-use super::state::{Event, Outcome, State};
-use super::{IncidentId, Rank, View, route};
+use super::state::{IncidentEvent, Outcome, State};
+use super::{BookView, IncidentId, Rank, route};
 use crate::changes::Hop;
 use crate::compact::push_compact;
 use crate::conditions::row;
@@ -22,7 +22,7 @@ const FIRE_IDLE_MS: Ms = 3_600_000;
 
 impl Book {
     /// Takes in what detection found.
-    pub fn hear(&mut self, view: &View, fact: Fact, now: Ms, out: &mut Changes) {
+    pub fn hear(&mut self, view: &BookView, fact: Fact, now: Ms, out: &mut Changes) {
         let cx = &mut Cx { view, now, out };
         match fact {
             Fact::Raised(raised) => self.raised(cx, &raised),
@@ -274,18 +274,18 @@ impl Book {
         }
         let event = match incident.class {
             _ if incident.quiet().is_some() || incident.verdict == Some(Outcome::FalseAlarm) => {
-                Event::Ended
+                IncidentEvent::Ended
             }
-            Class::Fire => Event::Calmed,
-            Class::Water => Event::Eased,
-            Class::Upkeep if is_over_when_mended(key.1) => Event::Ended,
+            Class::Fire => IncidentEvent::Calmed,
+            Class::Water => IncidentEvent::Eased,
+            Class::Upkeep if is_over_when_mended(key.1) => IncidentEvent::Ended,
             Class::Upkeep if incident.wants_answer() => {
                 self.attach(cx, &mut incident, None); // nothing stands for what is over
-                Event::Calmed
+                IncidentEvent::Calmed
             }
-            Class::Upkeep | Class::Blind => Event::Ended,
+            Class::Upkeep | Class::Blind => IncidentEvent::Ended,
         };
-        if event == Event::Ended && incident.state != State::Resolved {
+        if event == IncidentEvent::Ended && incident.state != State::Resolved {
             self.calms_down(cx, incident, (&key.0, key.1), at);
         } else {
             self.goes(cx, incident, event);
@@ -316,11 +316,11 @@ impl Book {
             (raised.condition.severity(), 1, raised.late_s);
         self.arrived(cx, (incident.id, ""), raised);
         cx.trail(incident.id, Hop::Cleared, "gateway", of(raised.condition));
-        self.goes(cx, incident, Event::Ended);
+        self.goes(cx, incident, IncidentEvent::Ended);
     }
 
     /// What was measured last by the device an incident is about, as far as it matters.
-    pub(super) fn measured(view: &View, incident: &Incident) -> Measurements {
+    pub(super) fn measured(view: &BookView, incident: &Incident) -> Measurements {
         let mut shown = Measurements::default();
         let Some(ix) = incident.device() else { return shown };
         let latest = (view.value)(ix);

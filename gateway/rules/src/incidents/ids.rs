@@ -1,7 +1,7 @@
 //! Ids that nobody can guess, and that are the same whenever the same thing is decided again.
 //!
 //! Every bit of an id is a function of its cause: the time is that of the message that opened the
-//! incident, the rest is HMAC-SHA256 (RFC 2104), keyed with the gateway's [`Secret`], of what
+//! incident, the rest is HMAC-SHA256 (RFC 2104), keyed with the gateway's [`IdSecret`], of what
 //! happened. So a message that is delivered again after a crash, or taken by a second gateway that
 //! has the same secret, makes the same incident and the same pages. Nothing sorts by ids: what has
 //! an order has a number ([`super::Incident::number`]).
@@ -25,9 +25,9 @@ const EARLIEST: Ms = 1_577_836_800_000;
 /// What makes a gateway's ids its own. Whoever knows it can foretell them: it is kept in a file
 /// that only the gateway may read, and never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret([u8; 32]);
+pub struct IdSecret([u8; 32]);
 
-impl Secret {
+impl IdSecret {
     /// 32 random bytes.
     #[must_use]
     pub const fn new(bytes: [u8; 32]) -> Self {
@@ -37,11 +37,11 @@ impl Secret {
     /// A mark by which it is known again, and from which nothing can be made.
     #[must_use]
     pub fn mark(&self) -> String {
-        Text::new(self, "mark").id(0).to_string()
+        AuthenticatedText::new(self, "mark").id(0).to_string()
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for IdSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
     }
@@ -64,7 +64,7 @@ pub struct Cause {
 
 /// What an incident is opened by.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Opened<'a> {
+pub(super) enum OpenedBy<'a> {
     /// A message of its device.
     Message(&'a Cause, Class),
     /// Something that many messages, or none, make true: the kind and name of what it is true of.
@@ -73,11 +73,11 @@ pub(super) enum Opened<'a> {
 
 /// A message to be authenticated, part by part: each has its length, so that no two lists of parts
 /// run into one.
-struct Text(Option<Hmac<Sha256>>);
+struct AuthenticatedText(Option<Hmac<Sha256>>);
 
-impl Text {
+impl AuthenticatedText {
     /// `kind` keeps ids of different kinds apart.
-    fn new(secret: &Secret, kind: &str) -> Self {
+    fn new(secret: &IdSecret, kind: &str) -> Self {
         // HMAC takes a key of any length: there is no way for this to fail.
         Self(Hmac::<Sha256>::new_from_slice(&secret.0).ok()).text(kind)
     }
@@ -121,18 +121,18 @@ fn moment(claimed: Option<Ms>, arrived: Ms) -> Ms {
     claimed.filter(|ts| believable.contains(ts)).unwrap_or(arrived)
 }
 
-impl Secret {
+impl IdSecret {
     /// The id of an incident; `again`: how many ids of the same cause are taken.
-    pub(super) fn incident(&self, opened: &Opened<'_>, arrived: Ms, again: u32) -> IncidentId {
-        let text = Text::new(self, "incident");
+    pub(super) fn incident(&self, opened: &OpenedBy<'_>, arrived: Ms, again: u32) -> IncidentId {
+        let text = AuthenticatedText::new(self, "incident");
         let (text, at) = match opened {
-            Opened::Message(cause, class) => {
+            OpenedBy::Message(cause, class) => {
                 let text = text.text("message").text(&cause.device).text(class.as_str());
                 let text = text.maybe(cause.boot).maybe(cause.seq).number(cause.print);
                 let claimed = cause.ts.map_or(0, |ts| u128::from(ts.cast_unsigned()) + 1);
                 (text.number(claimed), moment(cause.ts, arrived))
             }
-            Opened::State { of: (kind, name), condition, onset } => {
+            OpenedBy::State { of: (kind, name), condition, onset } => {
                 let text = text.text("state").text(kind).text(name).text(condition.as_str());
                 let text = text.number(u128::from(onset.cast_unsigned()));
                 (text, moment(Some(*onset), arrived))
@@ -148,7 +148,7 @@ impl Secret {
             Receiver::Station(id) => ("station", id),
             Receiver::Webhook(name) => ("webhook", name),
         };
-        let text = Text::new(self, "page").number(page.incident.0);
+        let text = AuthenticatedText::new(self, "page").number(page.incident.0);
         let text = text.number(u128::from(page.episode)).number(u128::from(page.step));
         let text = text.number(u128::from(page.repeat)).text(kind).text(name);
         text.id(Ms::try_from(page.incident.timestamp_ms()).unwrap_or(0))
@@ -156,13 +156,13 @@ impl Secret {
 
     /// The id of a bundle of these pages: the same for whoever bundles the same at that moment.
     pub(super) fn bundle(&self, (name, pages): (&str, &[Ulid]), now: Ms) -> Ulid {
-        let text = Text::new(self, "bundle").text(name);
+        let text = AuthenticatedText::new(self, "bundle").text(name);
         pages.iter().fold(text, |text, page| text.number(page.0)).id(now)
     }
 
     /// The id of what somebody asked for or announced; `number` is its own.
     pub(super) fn request(&self, (kind, of): (&str, &str), number: u64, now: Ms) -> Ulid {
-        Text::new(self, kind).text(of).number(u128::from(number)).id(now)
+        AuthenticatedText::new(self, kind).text(of).number(u128::from(number)).id(now)
     }
 }
 
@@ -171,14 +171,14 @@ mod tests {
     use standpipe_shared::Class;
     use ulid::Ulid;
 
-    use super::{Cause, Opened, Secret, moment};
+    use super::{Cause, IdSecret, OpenedBy, moment};
     use crate::Ms;
 
     const NOW: Ms = 1_767_225_600_000;
 
     #[test]
     fn a_secret_does_not_print_itself() {
-        assert_eq!(format!("{:?}", Secret::new([7; 32])), "Secret(…)");
+        assert_eq!(format!("{:?}", IdSecret::new([7; 32])), "Secret(…)");
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
     fn the_id_of_a_message_is_fixed_for_good() {
         let cause =
             Cause { device: "S".into(), ts: Some(NOW), boot: Some(3), seq: Some(18), print: 5 };
-        let id = Secret::new([1; 32]).incident(&Opened::Message(&cause, Class::Fire), NOW, 0);
+        let id = IdSecret::new([1; 32]).incident(&OpenedBy::Message(&cause, Class::Fire), NOW, 0);
         assert_eq!(id.timestamp_ms(), NOW.unsigned_abs());
         assert_eq!(format!("{:020x}", id.random()), FIXED);
     }
@@ -215,7 +215,7 @@ mod tests {
     fn a_bundle_has_an_id_of_its_receiver_its_pages_and_its_moment() {
         let pages = [Ulid::from_parts(1, 1), Ulid::from_parts(2, 2)];
         let id = |secret: u8, name, pages: &[Ulid], at| {
-            Secret::new([secret; 32]).bundle((name, pages), at)
+            IdSecret::new([secret; 32]).bundle((name, pages), at)
         };
         let bundle = id(1, "w", &pages, NOW);
         assert_eq!(bundle, id(1, "w", &pages, NOW), "decided again");

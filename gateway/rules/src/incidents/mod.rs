@@ -67,20 +67,20 @@ mod tests;
 
 pub use crate::action::{AccountRole, Action, ActionKind, Actor, Refused};
 use crate::state;
-pub use crate::state::{Event, IncidentId, Outcome, State, step};
+pub use crate::state::{IncidentEvent, IncidentId, Outcome, State, step};
 pub use crate::trail::{Said, Unit, rounded};
 pub use announce::{Announcement, BadAnnouncement, Scope, WINDOWS_MOST, mutable};
 pub use authority::authorise;
-pub use book::{Book, Meta, Saved, View};
-pub use bulletin::{Lost, Work, bulletins};
+pub use book::{Book, BookView, Meta, Saved};
+pub use bulletin::{BulletinWork, LostHydrant, bulletins};
 pub use bundle::{
     BundledPage, CountedStation, ListedMember, MEMBERS_LISTED, NAMED, NamedMember, WireBundle,
 };
 pub use damp::{Flaps, Held, Sounded};
-pub use ids::{Cause, Secret};
+pub use ids::{Cause, IdSecret};
 pub use incident::{Incident, Member, Quiet, Rank};
 pub use mute::{Announced, Window};
-pub use plan::{Plan, Role, Route, Steps};
+pub use plan::{Plan, ReceiverRole, Route, Steps};
 pub use preview::{
     Difference, Hears, Muted, PlannedPage, Preview, Scene, conditions_of, differences, preview,
 };

@@ -13,7 +13,7 @@ use super::announce::Scope;
 use super::book::{Book, Cx};
 use super::distance::Coordinates;
 use super::incident::Quiet;
-use super::state::Event;
+use super::state::IncidentEvent;
 use super::{Incident, IncidentId, Member};
 use crate::Ms;
 use crate::changes::Hop;
@@ -271,7 +271,7 @@ impl Book {
             member.left_at = Some(cx.now);
         }
         cx.trail(incident.id, Hop::Attached, "gateway", TrailCode::PartOf { incident: fire });
-        self.goes(cx, incident, Event::Ended);
+        self.goes(cx, incident, IncidentEvent::Ended);
         for raised in found {
             if let Some(fire) = self.take(fire) {
                 self.join(cx, fire, &raised, None);

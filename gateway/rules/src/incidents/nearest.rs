@@ -14,7 +14,7 @@ use rstar::primitives::GeomWithData;
 use standpipe_shared::Kind;
 
 use super::Rank;
-use super::book::{Book, Cx, View};
+use super::book::{Book, BookView, Cx};
 use super::distance::{Coordinates, straight_way};
 use super::wire::{HYDRANTS_WANTED, NearHydrant};
 use crate::Ms;
@@ -49,7 +49,7 @@ impl Hydrants {
     /// first. `out_of_service`: under maintenance.
     pub(super) fn near(
         &mut self,
-        view: &View,
+        view: &BookView,
         fire: Coordinates,
         out_of_service: impl Fn(DeviceIx) -> bool,
         now: Ms,
@@ -153,7 +153,7 @@ impl Hydrants {
 
 /// Which hydrants can change a fire's list.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reach {
+pub(super) struct FireReach {
     fire: [f64; 3],
     /// Square of the straight way to the farthest that is listed, on a ball of radius 1.
     farthest: f64,
@@ -163,7 +163,7 @@ pub(super) struct Reach {
     unfilled: bool,
 }
 
-impl Reach {
+impl FireReach {
     /// Of the fire with this list.
     pub(super) fn of(fire: Coordinates, list: &[NearHydrant]) -> Self {
         let trusted = list.iter().filter(|line| line.trust == Trust::Ok).count();
@@ -193,7 +193,8 @@ impl Book {
         let serves = !self.out_of_service(hydrant, cx.now);
         let trust = if serves { now.trust } else { now.out_of_service().trust };
         let there = place.on_ball();
-        let matters = |reach: &Option<Reach>| reach.is_none_or(|reach| reach.holds(there, trust));
+        let matters =
+            |reach: &Option<FireReach>| reach.is_none_or(|reach| reach.holds(there, trust));
         let fires = self.fires.iter().filter(|(_, reach)| matters(reach)).map(|(rank, _)| rank);
         self.thirsty.extend(fires);
     }
@@ -214,7 +215,7 @@ impl Book {
         let found = hydrants.near(cx.view, place, |ix| self.out_of_service(ix, cx.now), cx.now);
         self.hydrants = hydrants;
         if let Some(reach) = self.fires.get_mut(&fire) {
-            *reach = Some(Reach::of(place, &found));
+            *reach = Some(FireReach::of(place, &found));
         }
         let changed = self.get(id).is_some_and(|incident| incident.hydrants != found);
         if let Some(mut incident) = changed.then(|| self.take(id)).flatten() {
@@ -258,11 +259,11 @@ mod tests {
     use standpipe_shared::{Kind, Measurements};
 
     use super::{
-        Coordinates, HYDRANTS_WANTED, Hydrants, NearHydrant, Reach, UNTRUSTED_SHOWN, shown,
+        Coordinates, FireReach, HYDRANTS_WANTED, Hydrants, NearHydrant, UNTRUSTED_SHOWN, shown,
     };
     use crate::cases::cases;
     use crate::detect::{HydrantNow, Trust};
-    use crate::incidents::View;
+    use crate::incidents::BookView;
     use crate::registry::{Device, DeviceIx, Registry};
 
     const TRUSTED: HydrantNow =
@@ -303,7 +304,7 @@ mod tests {
                 states.borrow()[ix.0 as usize]
             };
             let value = |_| Measurements::default();
-            let view = View { registry, hydrant: &hydrant, value: &value };
+            let view = BookView { registry, hydrant: &hydrant, value: &value };
             hydrants.near(&view, fire, |_| false, 0)
         }
 
@@ -357,7 +358,7 @@ mod tests {
                 let list = town.near(fire);
                 prop_assert_eq!(&list, &town.near_slowly(fire));
                 let there = town.place(hydrant).on_ball();
-                let within = Reach::of(fire, &before).holds(there, state.trust);
+                let within = FireReach::of(fire, &before).holds(there, state.trust);
                 prop_assert!(within || list == before, "{:?} was no news", hydrant);
                 before = list;
             }
@@ -400,7 +401,7 @@ mod tests {
         ] {
             town.states.borrow_mut().fill(HydrantNow::UNKNOWN);
             trusted.for_each(|n| town.is_told(DeviceIx(n), TRUSTED));
-            let reach = Reach::of(fire, &town.near(fire));
+            let reach = FireReach::of(fire, &town.near(fire));
             assert_eq!(reach.holds(town.place(DeviceIx(of)).on_ball(), now), is_news, "{story}");
         }
     }

@@ -72,7 +72,7 @@ impl Plan {
 /// For whom a webhook stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Role {
+pub enum ReceiverRole {
     /// Whoever is on duty: told whenever the station is.
     #[default]
     Officer,
@@ -90,7 +90,7 @@ pub struct Route {
     /// Whose it is; `None`: told with every station, at step 1 unless `steps` says otherwise.
     pub station: Option<Box<str>>,
     /// For whom it stands.
-    pub role: Role,
+    pub role: ReceiverRole,
     /// Only these; empty: all.
     pub severities: Vec<Severity>,
     /// Only at these; empty: all that fit the role.

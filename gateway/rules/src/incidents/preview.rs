@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use standpipe_shared::{Class, Condition, Kind, Measurements, Severity};
 
-use super::{Action, ActionKind, Actor, Book, IncidentId, Plan, Quiet, Secret, View, Window};
+use super::{Action, ActionKind, Actor, Book, BookView, IdSecret, IncidentId, Plan, Quiet, Window};
 use crate::changes::Receiver;
 use crate::conditions::{TrueOf, row};
 use crate::detect::HydrantNow;
@@ -19,7 +19,7 @@ use crate::{Changes, Ms};
 /// A rehearsal ends after so many wakes: the steps, the repetitions, what a window mutes.
 const WAKES: usize = 32;
 /// Ids of a rehearsal are seen by nobody.
-const REHEARSED: Secret = Secret::new([0; 32]);
+const REHEARSED: IdSecret = IdSecret::new([0; 32]);
 /// Repetitions after which it is known how often they come.
 const REPEATS: usize = 2;
 
@@ -115,7 +115,7 @@ pub fn conditions_of(registry: &Registry, device: DeviceIx) -> impl Iterator<Ite
 #[must_use]
 pub fn preview(scene: &Scene, device: DeviceIx, condition: Condition) -> Preview {
     let raised = raised(scene, device, condition);
-    let mut run = Run::begin(scene, &raised);
+    let mut run = PreviewRun::begin(scene, &raised);
     let muted = run.muted(&raised);
     let station =
         run.book.open().map(|incident| incident.station.clone()).next().unwrap_or_default();
@@ -159,7 +159,7 @@ fn hears(preview: &Preview) -> BTreeMap<Receiver, Hears> {
 
 /// How long after an acknowledgement it is told again, s.
 fn forgotten(scene: &Scene, raised: &Raised) -> Option<i64> {
-    let mut run = Run::begin(scene, raised);
+    let mut run = PreviewRun::begin(scene, raised);
     run.go_on(|run| !run.told.is_empty());
     let (id, taken_at) = (run.book.open().next()?.id, run.now);
     run.told.clear();
@@ -192,7 +192,7 @@ fn raised(scene: &Scene, device: DeviceIx, condition: Condition) -> Raised {
 }
 
 /// A book of its own in which one thing happens, and its clock.
-struct Run<'a> {
+struct PreviewRun<'a> {
     scene: &'a Scene<'a>,
     book: Book,
     now: Ms,
@@ -202,7 +202,7 @@ struct Run<'a> {
     repeats: Vec<Ms>,
 }
 
-impl<'a> Run<'a> {
+impl<'a> PreviewRun<'a> {
     fn begin(scene: &'a Scene<'a>, raised: &Raised) -> Self {
         // Somebody confirms each page.
         let plan = Plan { confirm_s: 0, ..scene.plan.clone() };
@@ -243,9 +243,9 @@ impl<'a> Run<'a> {
         });
     }
 
-    fn happens(&mut self, what: impl FnOnce(&mut Book, &View, Ms, &mut Changes)) {
+    fn happens(&mut self, what: impl FnOnce(&mut Book, &BookView, Ms, &mut Changes)) {
         let (hydrant, value) = (|_, _| HydrantNow::UNKNOWN, |_| Measurements::default());
-        let view = View { registry: self.scene.registry, hydrant: &hydrant, value: &value };
+        let view = BookView { registry: self.scene.registry, hydrant: &hydrant, value: &value };
         let mut out = Changes::default();
         what(&mut self.book, &view, self.now, &mut out);
         let after_s = (self.now - self.scene.now) / 1_000;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::book::{Book, Cx};
 use super::escalate::ms;
 use super::title::shortened;
-use super::{Incident, View, route};
+use super::{BookView, Incident, route};
 use crate::changes::{Hop, Receiver};
 use crate::fact::Subject;
 use crate::trail::TrailCode;
@@ -52,7 +52,7 @@ impl Book {
     /// A sender says how its receiver does. May be said as often as the sender likes.
     pub fn receiver(
         &mut self,
-        view: &View,
+        view: &BookView,
         (name, news): (&str, &ReceiverNews),
         now: Ms,
         out: &mut Changes,
@@ -77,7 +77,7 @@ impl Book {
     }
 
     /// Receivers that are configured no more are not down either.
-    pub fn forget_receivers(&mut self, view: &View, now: Ms, out: &mut Changes) {
+    pub fn forget_receivers(&mut self, view: &BookView, now: Ms, out: &mut Changes) {
         let configured = |name: &str| self.plan.webhooks.iter().any(|route| &*route.name == name);
         let is_gone =
             |subject: &Subject| matches!(subject, Subject::Receiver(name) if !configured(name));

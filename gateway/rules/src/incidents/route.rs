@@ -17,7 +17,7 @@ use standpipe_shared::{Condition, Severity};
 
 use super::Incident;
 use super::distance::Coordinates;
-use super::plan::{Plan, Role, Route};
+use super::plan::{Plan, ReceiverRole, Route};
 use crate::changes::Receiver;
 use crate::fact::{Raised, Subject};
 use crate::registry::{Registry, Station};
@@ -85,7 +85,7 @@ pub(super) fn receivers(
 pub(super) fn administrators(plan: &Plan, severity: Severity) -> BTreeSet<Receiver> {
     let wanted = |route: &&Route| {
         let all = route.severities.is_empty();
-        route.role == Role::Admin && (all || route.severities.contains(&severity))
+        route.role == ReceiverRole::Admin && (all || route.severities.contains(&severity))
     };
     plan.webhooks.iter().filter(wanted).map(|route| Receiver::Webhook(route.name.clone())).collect()
 }
@@ -145,14 +145,16 @@ fn concerned(plan: &Plan, registry: &Registry, concern: &Concern, step: u8) -> B
         let wanted = route.severities.is_empty() || route.severities.contains(&concern.severity);
         let at_step = route.steps.is_empty() || route.steps.contains(&step);
         let concerned = match (route.role, route.station.as_deref()) {
-            (Role::Officer | Role::Chief, _) if concern.whom == Whom::Admins => false,
-            (Role::Officer, Some(station)) => stations.contains(station),
-            (Role::Officer, None) => step == 1 || !route.steps.is_empty(),
-            (Role::Chief, Some(station)) => {
+            (ReceiverRole::Officer | ReceiverRole::Chief, _) if concern.whom == Whom::Admins => {
+                false
+            }
+            (ReceiverRole::Officer, Some(station)) => stations.contains(station),
+            (ReceiverRole::Officer, None) => step == 1 || !route.steps.is_empty(),
+            (ReceiverRole::Chief, Some(station)) => {
                 step == 2 && homes.iter().any(|home| &*home.id == station)
             }
-            (Role::Chief, None) => step == 2,
-            (Role::Admin, _) => step == 1 && concern.whom != Whom::Stations,
+            (ReceiverRole::Chief, None) => step == 2,
+            (ReceiverRole::Admin, _) => step == 1 && concern.whom != Whom::Stations,
         };
         wanted && at_step && concerned
     };

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::book::{Book, Cx};
 use super::damp::{Again, FIRE_SOUND_MS, Flaps, Sound, UNREADABLE_SOUND_MS};
-use super::{Incident, Said, View};
+use super::{BookView, Incident, Said};
 use crate::changes::Hop;
 use crate::fact::{Moments, Raised, Subject};
 use crate::trail::TrailCode;
@@ -41,7 +41,7 @@ impl Book {
     /// An alarm came that cannot be read.
     pub fn unreadable(
         &mut self,
-        view: &View,
+        view: &BookView,
         (subject, said): (Subject, Said),
         arrived: Arrived,
         out: &mut Changes,

@@ -6,7 +6,7 @@
 use standpipe_shared::{Class, Severity};
 
 use super::book::{Book, Cx};
-use super::state::{Event, Outcome, State, step};
+use super::state::{IncidentEvent, Outcome, State, step};
 use super::{Incident, IncidentId};
 use crate::changes::Hop;
 use crate::fact::Subject;
@@ -23,7 +23,7 @@ impl Book {
     /// The evidence is complete.
     pub(super) fn verified(&mut self, cx: &mut Cx, device: DeviceIx) {
         if let Some(incident) = self.quenched(device).and_then(|id| self.take(id)) {
-            self.goes(cx, incident, Event::Proven);
+            self.goes(cx, incident, IncidentEvent::Proven);
         }
     }
 
@@ -43,7 +43,7 @@ impl Book {
     }
 
     /// Moves an incident on, with what follows for others when it ends.
-    pub(super) fn goes(&mut self, cx: &mut Cx, mut incident: Incident, event: Event) {
+    pub(super) fn goes(&mut self, cx: &mut Cx, mut incident: Incident, event: IncidentEvent) {
         let id = incident.id;
         incident.unverified = false;
         incident.settles_at = None;

@@ -320,7 +320,7 @@ pub(super) fn with_members(
     more: Vec<(&'static str, Box<RawValue>)>,
 ) -> String {
     let page = serde_json::value::to_raw_value(&page).ok().map(|page| ("page_id", page));
-    let stamped = serde_json::from_str::<Members>(wire).map(|mut members| {
+    let stamped = serde_json::from_str::<JsonMembers>(wire).map(|mut members| {
         for (name, value) in page.into_iter().chain(more) {
             match members.0.iter_mut().find(|(known, _)| known == name) {
                 Some((_, old)) => *old = Cow::Owned(value),
@@ -333,13 +333,13 @@ pub(super) fn with_members(
 }
 
 /// An object's members in their order, each value's text as it was.
-struct Members<'a>(Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
+struct JsonMembers<'a>(Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
 
-impl<'de> Deserialize<'de> for Members<'de> {
+impl<'de> Deserialize<'de> for JsonMembers<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Reader;
         impl<'de> Visitor<'de> for Reader {
-            type Value = Members<'de>;
+            type Value = JsonMembers<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an incident")
@@ -350,14 +350,14 @@ impl<'de> Deserialize<'de> for Members<'de> {
                 while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
                     members.push((Cow::Owned(name), Cow::Borrowed(value)));
                 }
-                Ok(Members(members))
+                Ok(JsonMembers(members))
             }
         }
         from.deserialize_map(Reader)
     }
 }
 
-impl Serialize for Members<'_> {
+impl Serialize for JsonMembers<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }

@@ -28,9 +28,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use standpipe_shared::Settings;
 use ulid::Ulid;
 
-pub use crate::asked::{Asked, BadCommand, EXPIRES_S, Of, Order, OrderRefused, Wish, Wished};
-pub use crate::asked::{Command, CommandState};
-pub use settings::{DeviceSettings, SettingsSource, SettingsState, Shown, ToldSettings, WaitsFor};
+pub use crate::asked::{
+    BadCommand, CommandRequest, EXPIRES_S, Of, Order, OrderRefused, Wish, Wished,
+};
+pub use crate::asked::{CommandState, DeviceCommand};
+pub use settings::{
+    DeviceSettings, SettingsSource, SettingsState, ShownSettings, ToldSettings, WaitsFor,
+};
 
 use crate::registry::{Device, DeviceIx, Registry};
 use crate::{Changes, Ms};
@@ -54,7 +58,7 @@ pub struct Orders {
     /// When the last of these were told.
     told_at: Ms,
     /// Those that may still be answered.
-    commands: BTreeMap<Ulid, Command>,
+    commands: BTreeMap<Ulid, DeviceCommand>,
     timers: BTreeSet<(Ms, u64, Ulid)>,
     /// Commands that the broker has and nobody answered, by device.
     unanswered: BTreeSet<(DeviceIx, u64, Ulid)>,
@@ -69,7 +73,7 @@ pub struct SavedOrders {
     /// What devices were told, and said.
     pub settings: Vec<(DeviceIx, DeviceSettings)>,
     /// Commands that are queued, sent or expired.
-    pub commands: Vec<Command>,
+    pub commands: Vec<DeviceCommand>,
 }
 
 impl Orders {
@@ -101,21 +105,21 @@ impl Orders {
 
     /// One command that may still be answered, or was a moment ago.
     #[must_use]
-    pub fn command(&self, id: Ulid) -> Option<&Command> {
+    pub fn command(&self, id: Ulid) -> Option<&DeviceCommand> {
         self.commands.get(&id)
     }
 
     /// All of these, in no order.
-    pub fn commands(&self) -> impl Iterator<Item = &Command> {
+    pub fn commands(&self) -> impl Iterator<Item = &DeviceCommand> {
         self.commands.values()
     }
 
     /// What people see of a device's settings.
     #[must_use]
-    pub fn shown(&self, ix: DeviceIx, device: &Device) -> Shown {
+    pub fn shown(&self, ix: DeviceIx, device: &Device) -> ShownSettings {
         let own = self.wishes.get(&Of::Device(device.id.clone()));
         let profile = self.wishes.get(&Of::Profile((&*device.profile).into()));
-        Shown::of(own, profile, self.settings.get(&ix), device)
+        ShownSettings::of(own, profile, self.settings.get(&ix), device)
     }
 
     /// What a device shall run: its own, else its profile's.
@@ -183,7 +187,7 @@ impl Orders {
             out.settings.push(ix);
         }
         // A command may have waited for the device's first message.
-        let waits = |command: &&Command| command.device == ix && command.is_owed();
+        let waits = |command: &&DeviceCommand| command.device == ix && command.is_owed();
         out.commands.extend(self.commands.values().filter(waits).cloned());
         if !self.wishes.is_empty() && self.differs(ix, device) {
             self.due.insert(ix);
@@ -236,7 +240,7 @@ impl Orders {
     /// [`OrderRefused::TooMany`].
     pub(crate) fn ask(
         &mut self,
-        asked: Asked,
+        asked: CommandRequest,
         (device, id): (DeviceIx, (Ulid, u64)),
         now: Ms,
         out: &mut Changes,
@@ -246,7 +250,7 @@ impl Orders {
         if open.count() >= OPEN_MOST {
             return Err(OrderRefused::TooMany { most: OPEN_MOST });
         }
-        let command = Command::queued(id, device, asked, now);
+        let command = DeviceCommand::queued(id, device, asked, now);
         out.commands.push(command.clone());
         self.set(command);
         Ok(())
@@ -300,7 +304,7 @@ impl Orders {
     }
 
     /// Takes a command out, to be changed and put back.
-    fn take(&mut self, id: Ulid) -> Option<Command> {
+    fn take(&mut self, id: Ulid) -> Option<DeviceCommand> {
         let command = self.commands.remove(&id)?;
         self.timers.remove(&(Self::over_at(&command), command.number, id));
         self.unanswered.remove(&(command.device, command.number, id));
@@ -311,7 +315,7 @@ impl Orders {
     }
 
     /// Puts a command into its place; one that is done with is not kept.
-    fn set(&mut self, command: Command) {
+    fn set(&mut self, command: DeviceCommand) {
         if command.is_open() || command.state == CommandState::Expired {
             self.timers.insert((Self::over_at(&command), command.number, command.id));
             if command.may_be_sent_again() {
@@ -323,7 +327,7 @@ impl Orders {
     }
 
     /// When it expires; of one that has, when it is forgotten.
-    const fn over_at(command: &Command) -> Ms {
+    const fn over_at(command: &DeviceCommand) -> Ms {
         if command.is_open() {
             command.expires_at
         } else {

@@ -10,7 +10,7 @@
 use standpipe_shared::Verb;
 use ulid::Ulid;
 
-use super::{Command, CommandState, Orders};
+use super::{CommandState, DeviceCommand, Orders};
 use crate::registry::DeviceIx;
 use crate::{Changes, Ms};
 
@@ -22,7 +22,7 @@ const SELF_TEST_MS: Ms = 30_000;
 /// with its answers lost it would restart until the command expires.
 const RESTARTS_MOST: u32 = 1;
 
-impl Command {
+impl DeviceCommand {
     /// Whether it is sent again when its device is heard and does not answer.
     pub(super) const fn may_be_sent_again(&self) -> bool {
         let allowed = match self.command {

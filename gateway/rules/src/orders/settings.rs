@@ -214,7 +214,7 @@ impl ToldSettings {
 
 /// What people see of a device's settings.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Shown {
+pub struct ShownSettings {
     /// Whose wish it follows; `None`: nobody wishes any, and what it was told stays.
     pub source: Option<SettingsSource>,
     /// What it shall run, and from whom and when that is; `None`: nobody wishes any.
@@ -226,7 +226,7 @@ pub struct Shown {
     pub known: DeviceSettings,
 }
 
-impl Shown {
+impl ShownSettings {
     /// From what is wished, of the device itself and of its profile, and from what it was told.
     #[must_use]
     pub fn of(

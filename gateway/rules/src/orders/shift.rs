@@ -1,6 +1,6 @@
 //! The gateway's clock was set: commands are waited for as long as they were going to be.
 
-use super::{Command, Orders};
+use super::{DeviceCommand, Orders};
 use crate::shift::moment;
 use crate::{Changes, Ms};
 
@@ -20,7 +20,7 @@ impl Orders {
         } = self;
         moment(told_at, by);
         for command in commands.values_mut() {
-            let Command {
+            let DeviceCommand {
                 id: _,
                 device: _,
                 command: _,

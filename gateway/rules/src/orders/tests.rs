@@ -6,10 +6,10 @@ use standpipe_shared::{Kilopascals, Kind, Settings, Verb};
 use ulid::Ulid;
 
 use super::{
-    Asked, CommandState, Of, Order, OrderRefused, SavedOrders, SettingsSource, SettingsState,
-    WaitsFor, Wish,
+    CommandRequest, CommandState, Of, Order, OrderRefused, SavedOrders, SettingsSource,
+    SettingsState, WaitsFor, Wish,
 };
-use crate::incidents::{Plan, Secret};
+use crate::incidents::{IdSecret, Plan};
 use crate::registry::{Device, DeviceIx, Registry};
 use crate::wire::parse;
 use crate::{Changes, Ms, World};
@@ -24,7 +24,7 @@ fn world(devices: u32) -> World {
         let unheard = Device::unclaimed(&format!("H-{n}"), "", Kind::Hydrant);
         registry.put_device(Device { station: "t-1".into(), claimed: true, ..unheard });
     }
-    World::new(registry, Plan::default(), Secret::new([7; 32]))
+    World::new(registry, Plan::default(), IdSecret::new([7; 32]))
 }
 
 /// A device says something.
@@ -335,14 +335,14 @@ fn nobody_knows_the_device_or_the_profile() {
         let order = Order::Settings { of, wish: Some(wish(300)), by: "Li".into() };
         assert_eq!(world.order(order, T0, &mut out), Err(why));
     }
-    let asked = Asked::new(Verb::SelfTest, None, None, "Li").expect("a command");
+    let asked = CommandRequest::new(Verb::SelfTest, None, None, "Li").expect("a command");
     let order = Order::Command { device: "H-9".into(), asked };
     assert_eq!(world.order(order, T0, &mut out), Err(OrderRefused::UnknownDevice));
     assert!(out.wishes.is_empty() && out.settings.is_empty() && out.commands.is_empty());
 }
 
 fn command(world: &mut World, verb: Verb, expires_s: Option<u32>, at: Ms) -> Ulid {
-    let asked = Asked::new(verb, None, expires_s, "Li").expect("a command");
+    let asked = CommandRequest::new(verb, None, expires_s, "Li").expect("a command");
     let order = Order::Command { device: "H-1".into(), asked };
     let id = world.order(order, at, &mut Changes::default()).expect("taken");
     id.expect("the id of a command")
@@ -424,7 +424,7 @@ fn a_device_that_does_not_answer_is_not_buried_in_commands() {
     for _ in 0..super::OPEN_MOST {
         command(&mut world, Verb::ReportNow, None, T0);
     }
-    let asked = || Asked::new(Verb::ReportNow, None, None, "Li").expect("a command");
+    let asked = || CommandRequest::new(Verb::ReportNow, None, None, "Li").expect("a command");
     let mut order = |device: &str| {
         let order = Order::Command { device: device.into(), asked: asked() };
         world.order(order, T0, &mut Changes::default())
@@ -445,7 +445,7 @@ fn a_command_says_what_is_wrong_with_it() {
         (Verb::Restart,   Some(1),     None,          &["seconds is 1: leave it out for restart"]),
         (Verb::SelfTest,  None,        Some(604_801), &["expires_s is 604801: set 1 to 604800"]),
     ] {
-        let told: Vec<String> = match Asked::new(verb, seconds, expires_s, "") {
+        let told: Vec<String> = match CommandRequest::new(verb, seconds, expires_s, "") {
             Ok(_) => Vec::new(),
             Err(bad) => bad.iter().inspect(|fault| assert!(fault.to_string().starts_with(&format!("{} is", fault.field())))).map(ToString::to_string).collect(),
         };

@@ -172,11 +172,12 @@ fn others_leave_some_messages_to_fires() {
     let mut pacer = Pacer::new(ROBOT);
     let warnings: Vec<_> = (0..10).map(|n| due(n, 1, Urgency::Warning)).collect();
     assert_eq!(pacer.send(warnings, 0).now.len(), 10);
+    // Half of what it takes: more of it is told together, and not at once.
     let warnings: Vec<_> = (10..15).map(|n| due(n, 1, Urgency::Warning)).collect();
-    assert_eq!(pacer.send(warnings, 0).now.len(), 5);
-    let late = pacer.send(vec![due(20, 1, Urgency::Warning)], 10);
-    assert_eq!((late.now, late.again_at), (Vec::new(), Some(10_000)));
-    assert_eq!(shown(&pacer.send(vec![due(21, 1, Urgency::Fire)], 20)), "21");
+    assert_eq!(shown(&pacer.send(warnings, 0)), "[5 pages]");
+    let late = vec![due(20, 1, Urgency::Warning), due(21, 1, Urgency::Fire)];
+    let late = pacer.send(late, 10);
+    assert_eq!((shown(&late), late.again_at), ("21".to_owned(), Some(10_008)));
 }
 
 /// What becomes owed, and when.
@@ -326,8 +327,11 @@ proptest! {
 #[test]
 fn what_is_left_of_a_robots_minute_is_spread_over_it() {
     let mut pacer = Pacer::new(ROBOT);
-    let warnings = (0..12).map(|n| due(n, 1, Urgency::Warning)).collect();
-    assert_eq!(pacer.send(warnings, 0).now.len(), 12, "8 messages are left");
+    for (numbers, urgency) in [(0..10, Urgency::Warning), (10..12, Urgency::Fire)] {
+        let (most, owed) = (numbers.clone().count(), numbers.map(|n| due(n, 1, urgency)));
+        assert_eq!(pacer.send(owed.collect(), 0).now.len(), most);
+    }
+    assert_eq!(pacer.free(0), 8);
     let (mut owed, mut said, mut number) = (Vec::new(), Vec::new(), 100);
     for now in (1_000..60_000).step_by(100) {
         owed.extend(fires(number..number + 10, 1));
@@ -382,4 +386,34 @@ fn what_was_sent_before_a_restart_takes_its_place_in_the_pace() {
     let mut pacer = Pacer::new(ROBOT);
     pacer.was_sent((0..20).map(|n| -3_600_000 + n), 100_000);
     assert_eq!(shown(&pacer.send(fires(0..3, 3), 100_000)), "0 1 2");
+}
+
+/// A robot that was told of a fire at each station, a storm of upkeep, and a second fire now and then.
+#[test]
+fn a_second_fire_of_a_station_does_not_wait_for_upkeep() {
+    let mut pacer = Pacer::new(ROBOT);
+    let mut owed = fires(1..9, 8);
+    for page in &mut owed {
+        pacer.send(vec![page.clone()], 0);
+    }
+    let (mut owed, mut waited, mut sent) = (Vec::new(), Vec::new(), Vec::new());
+    for at in (62_000..122_000).step_by(100) {
+        if at < 82_000 {
+            owed.extend((0..15).map(|n| due((at as u64) * 100 + n, n % 8, Urgency::Warning)));
+        }
+        if at >= 63_000 && (at - 63_000) % 6_000 == 0 && at <= 105_000 {
+            owed.push(due(at as u64, (at as u64 / 6_000) % 8, Urgency::NewFire));
+        }
+        let sendings = pacer.send(owed.clone(), at);
+        sent.extend(sendings.now.iter().map(|_| at));
+        for page in sendings.now.iter().flat_map(pages) {
+            let fire = owed.iter().find(|due| due.page_id == page);
+            if let Some(fire) = fire.filter(|due| due.urgency == Urgency::NewFire) {
+                waited.push(at - fire.number as Ms);
+            }
+        }
+        owed = without(owed, &sendings);
+    }
+    assert_eq!(waited.len(), 8, "{waited:?}");
+    assert!(*waited.iter().max().unwrap() <= 6_000, "{waited:?} {sent:?}");
 }

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use standpipe_shared::{Alarm, Condition, Name, Severity};
 
-use super::rejected::{Parsed, Reason, Rejected, push};
+use super::rejected::{Parsed, Rejected, RejectedReason, push};
 use super::salvage::{Objects, Repaired, Words, members, strict};
 use super::shown::shown;
 use super::{MAX_PAYLOAD, Message, Origin, owned, repair};
@@ -66,7 +66,7 @@ pub(super) fn alarm(area: Name, device: Name, topic: &[u8], payload: &[u8]) -> P
     };
     if others > 0 {
         let detail = format!("{others} more alarms in one message, left out: send each by itself");
-        push(&mut rejected, Rejected::new(Reason::TooMany, detail, payload));
+        push(&mut rejected, Rejected::new(RejectedReason::TooMany, detail, payload));
     } else if rejected.is_empty() {
         rejected.push(first); // it was not in a member: before, behind or at the end
     }
@@ -80,7 +80,7 @@ pub(super) fn astray(Origin { area, device }: Origin, payload: &[u8]) -> Option<
     let wrong = || {
         let detail =
             "alarm on the topic of something else, taken as an alarm: publish it on `…/alarm`";
-        Rejected::new(Reason::Topic, detail.to_owned(), payload)
+        Rejected::new(RejectedReason::Topic, detail.to_owned(), payload)
     };
     let (alarm, rejected) = stray_fire(payload, wrong)?;
     let message = Message::Alarm { area: area.into(), device: device.into(), alarm };
@@ -139,7 +139,7 @@ fn stray_fire(payload: &[u8], wrong: impl Fn() -> Rejected) -> Option<(Alarm, Ve
     if count > 1 {
         let detail =
             format!("{} more objects in one message, left out: send each by itself", count - 1);
-        push(&mut rejected, Rejected::new(Reason::TooMany, detail, payload));
+        push(&mut rejected, Rejected::new(RejectedReason::TooMany, detail, payload));
     }
     Some((alarm, rejected))
 }
@@ -177,7 +177,7 @@ fn one(object: &[u8], first: &Rejected, rejected: &mut Vec<Rejected>) -> Option<
         }
         alarm = serde_json::from_slice(&members.clean()).ok();
         let detail = format!("fire without a readable `active`, taken as true: {}", WORDS.hint);
-        missing = Some(Rejected::new(Reason::MissingField, detail, object));
+        missing = Some(Rejected::new(RejectedReason::MissingField, detail, object));
     }
     // Something else may be true, or it may be something else that is over.
     let is_plain = fire || !members.unfinished;
@@ -212,7 +212,7 @@ fn foreign(condition: Condition, payload: &[u8]) -> Rejected {
         "alarm of `{}`, which only the gateway can find: send a condition of the device itself",
         condition.as_str()
     );
-    Rejected::new(Reason::WrongType, detail, payload)
+    Rejected::new(RejectedReason::WrongType, detail, payload)
 }
 
 fn is_gateways_alone(condition: Condition) -> bool {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use standpipe_shared::Name;
 
 use super::MAX_INTERVAL_S;
-use super::rejected::{Parsed, Reason, Rejected, push};
+use super::rejected::{Parsed, Rejected, RejectedReason, push};
 use super::salvage::{Repaired, Salvaged, Words, object, unwrapped};
 use super::{Message, Origin, alarm, owned, repair, shortened, truth};
 
@@ -83,7 +83,7 @@ pub(super) fn status(area: Name, device: Name, payload: &[u8]) -> Parsed {
 
 fn bad_interval(seconds: u32, payload: &[u8]) -> Rejected {
     let detail = format!("interval_s {seconds} ignored: send 1 to {MAX_INTERVAL_S}");
-    Rejected::new(Reason::WrongType, detail, payload)
+    Rejected::new(RejectedReason::WrongType, detail, payload)
 }
 
 /// The answer to a command.

@@ -30,7 +30,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::action::Action;
 use crate::plain;
 use alarm::Sender;
-pub use rejected::{Parsed, Reason, Rejected};
+pub use rejected::{Parsed, Rejected, RejectedReason};
 pub use shown::MAX_SHOWN;
 use shown::shown;
 use topics::Named;
@@ -130,7 +130,7 @@ pub enum Message {
         /// The beginning of what it said, escaped.
         payload: Box<str>,
         /// Why it can't be read.
-        why: Reason,
+        why: RejectedReason,
     },
     /// A device sent something of which nothing was understood.
     NotUnderstood {
@@ -184,6 +184,22 @@ impl Message {
             | Self::Reply { device, .. } => Some(device),
             Self::UnreadableAlarm { device, .. } => device.as_deref(),
             Self::Action { .. } | Self::Presence { .. } | Self::Chain { .. } => None,
+        }
+    }
+
+    /// The station that says it; `None`: a device does, or the gateway itself.
+    #[must_use]
+    pub fn station(&self) -> Option<&str> {
+        match self {
+            Self::Action { station, .. } | Self::Presence { station, .. } => Some(station),
+            Self::Telemetry { .. }
+            | Self::Alarm { .. }
+            | Self::UnreadableAlarm { .. }
+            | Self::Status { .. }
+            | Self::NotUnderstood { .. }
+            | Self::Cleared { .. }
+            | Self::Reply { .. }
+            | Self::Chain { .. } => None,
         }
     }
 }
@@ -240,7 +256,7 @@ pub fn parse(root: &str, topic: &[u8], payload: &[u8]) -> Parsed {
     }
     let not_text = || {
         let detail = format!("topic `{}` is not UTF-8: check the device's settings", shown(topic));
-        Rejected::new(Reason::NotUtf8, detail, payload)
+        Rejected::new(RejectedReason::NotUtf8, detail, payload)
     };
     let named = match named {
         Named::Topic(named) => named,
@@ -261,7 +277,7 @@ pub fn parse(root: &str, topic: &[u8], payload: &[u8]) -> Parsed {
             "payload of {} bytes, at most {MAX_PAYLOAD} are read: send fewer readings at once",
             payload.len()
         );
-        let too_long = Rejected::new(Reason::TooLong, detail, payload);
+        let too_long = Rejected::new(RejectedReason::TooLong, detail, payload);
         let Topic::Device { area, device, channel } = named else {
             return Parsed::nothing(too_long);
         };
@@ -316,14 +332,14 @@ pub fn print(topic: &[u8], payload: &[u8]) -> u128 {
 }
 
 fn bad_topic(bad: BadTopic, topic: &str, payload: &[u8]) -> Rejected {
-    Rejected::new(Reason::Topic, format!("{bad}; the topic is `{topic}`"), payload)
+    Rejected::new(RejectedReason::Topic, format!("{bad}; the topic is `{topic}`"), payload)
 }
 
 fn direction(topic: &str, payload: &[u8]) -> Rejected {
     let detail = format!(
         "`{topic}` is published by the gateway alone: take the right to write it from the sender"
     );
-    Rejected::new(Reason::Direction, detail, payload)
+    Rejected::new(RejectedReason::Direction, detail, payload)
 }
 
 /// A name or text as it is kept.

@@ -24,7 +24,7 @@ pub struct Parsed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
     /// Why, for counting.
-    pub reason: Reason,
+    pub reason: RejectedReason,
     /// Why, for people, and what to do.
     pub detail: String,
     /// The first [`MAX_HEAD`] bytes of the bad part.
@@ -36,7 +36,7 @@ pub struct Rejected {
 /// Why something was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reason {
+pub enum RejectedReason {
     /// A topic outside the contract.
     Topic,
     /// A topic that the gateway alone publishes.
@@ -57,7 +57,7 @@ pub enum Reason {
     TooMany,
 }
 
-impl Reason {
+impl RejectedReason {
     /// All reasons.
     pub const ALL: [Self; 9] = [
         Self::Topic,
@@ -91,7 +91,7 @@ impl Reason {
 impl Rejected {
     /// One bad part; only its head is kept.
     #[must_use]
-    pub fn new(reason: Reason, detail: String, part: &[u8]) -> Self {
+    pub fn new(reason: RejectedReason, detail: String, part: &[u8]) -> Self {
         let head = part.get(..MAX_HEAD).unwrap_or(part);
         // What reads JSON quotes the sender.
         Self { reason, detail: plain(&detail), payload: head.to_vec(), count: 1 }
@@ -99,24 +99,25 @@ impl Rejected {
 
     /// A part that serde did not take. `what` names it in the singular, `hint` says what to do.
     pub(super) fn json(bad: &serde_json::Error, what: &str, hint: &str, part: &[u8]) -> Self {
-        let reason = if std::str::from_utf8(part).is_err() { Reason::NotUtf8 } else { reason(bad) };
+        let reason =
+            if std::str::from_utf8(part).is_err() { RejectedReason::NotUtf8 } else { reason(bad) };
         Self::new(reason, format!("{what} not understood ({bad}): {hint}"), part)
     }
 }
 
 /// serde_json tells kinds of error apart only by category and text; a test pins its texts. Ours
 /// passes through it as a text, too.
-pub(super) fn reason(bad: &serde_json::Error) -> Reason {
+pub(super) fn reason(bad: &serde_json::Error) -> RejectedReason {
     let text = bad.to_string();
     let not_finite = text.starts_with(&NotFinite.to_string());
     if not_finite || text.starts_with("number out of range") {
-        Reason::NotFinite
+        RejectedReason::NotFinite
     } else if text.starts_with("missing field") {
-        Reason::MissingField
+        RejectedReason::MissingField
     } else if bad.is_data() {
-        Reason::WrongType
+        RejectedReason::WrongType
     } else {
-        Reason::NotJson
+        RejectedReason::NotJson
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 use standpipe_shared::{Condition, Severity};
 
 use super::pieces::{End, Pieces};
-use super::rejected::{Reason, Rejected, push, reason};
+use super::rejected::{Rejected, RejectedReason, push, reason};
 
 /// The most members of a bad object that are looked at.
 pub(super) const MAX_MEMBERS: usize = 1_000;
@@ -85,7 +85,7 @@ pub(super) fn strict<T: DeserializeOwned>(payload: &[u8], words: Words) -> Resul
     }
     serde_json::from_slice::<IgnoredAny>(payload).map_err(json)?;
     let detail = format!("{} is not a JSON object: {}", words.what, words.hint);
-    Err(Rejected::new(Reason::WrongType, detail, payload))
+    Err(Rejected::new(RejectedReason::WrongType, detail, payload))
 }
 
 /// An object taken apart.
@@ -174,7 +174,7 @@ impl Members {
             }
         }
         let detail = format!("{} with several `{name}`: {}", words.what, words.hint);
-        self.reject(Rejected::new(Reason::WrongType, detail, member));
+        self.reject(Rejected::new(RejectedReason::WrongType, detail, member));
     }
 }
 
@@ -235,7 +235,7 @@ fn refused(bad: Option<&serde_json::Error>, words: Words, member: &[u8]) -> Reje
         Some(bad) => Rejected::json(bad, &format!("member of {}", words.what), words.hint, member),
         None => {
             let detail = format!("{} is torn within a number: {}", words.what, words.hint);
-            Rejected::new(Reason::NotJson, detail, member)
+            Rejected::new(RejectedReason::NotJson, detail, member)
         }
     }
 }
@@ -244,7 +244,7 @@ fn refused(bad: Option<&serde_json::Error>, words: Words, member: &[u8]) -> Reje
 fn whole<T: DeserializeOwned>(member: &[u8]) -> serde_json::Result<()> {
     let alone = [b"{", member, b"}"].concat();
     match serde_json::from_slice::<T>(&alone) {
-        Err(bad) if reason(&bad) != Reason::MissingField => Err(bad),
+        Err(bad) if reason(&bad) != RejectedReason::MissingField => Err(bad),
         Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -4,7 +4,7 @@
 use standpipe_shared::{Measurements, Name, Reading};
 
 use super::pieces::{End, Pieces};
-use super::rejected::{Parsed, Reason, Rejected, push};
+use super::rejected::{Parsed, Rejected, RejectedReason, push};
 use super::salvage::{Objects, Repaired, Words, members, unwrapped};
 use super::{MAX_READINGS, Message, Origin, alarm, owned, repair};
 
@@ -87,7 +87,7 @@ impl Collected {
         let rest = unwrapped(pieces.rest());
         if !rest.is_empty() {
             let detail = format!("{} bytes after the array's end: {HINT}", rest.len());
-            push(&mut self.rejected, Rejected::new(Reason::NotJson, detail, rest));
+            push(&mut self.rejected, Rejected::new(RejectedReason::NotJson, detail, rest));
         }
     }
 
@@ -100,7 +100,7 @@ impl Collected {
                 .any(|byte| !matches!(byte, b',' | 0 | 0x1e | b' ' | b'\t' | b'\r' | b'\n'));
             if stray {
                 let detail = format!("{} bytes beside the reading: {HINT}", between.len());
-                push(&mut self.rejected, Rejected::new(Reason::NotJson, detail, between));
+                push(&mut self.rejected, Rejected::new(RejectedReason::NotJson, detail, between));
             }
             let Some(object) = object else { return };
             if number > MAX_READINGS {
@@ -135,10 +135,10 @@ impl Collected {
 
 fn unclosed(piece: &[u8]) -> Rejected {
     let detail = "array without an end: send it whole, and fewer readings at once".to_owned();
-    Rejected::new(Reason::NotJson, detail, piece)
+    Rejected::new(RejectedReason::NotJson, detail, piece)
 }
 
 fn too_many(rest: &[u8]) -> Rejected {
     let detail = format!("more than {MAX_READINGS} readings in an array: send fewer at once");
-    Rejected::new(Reason::TooMany, detail, rest)
+    Rejected::new(RejectedReason::TooMany, detail, rest)
 }

@@ -2,7 +2,9 @@
 //! topics mean an alarm, or readings, although they are not written as the contract has it.
 //!
 //! The alarm lane asks for the topics of the contract and for the usual misspellings of `alarm`.
-//! The status lane asks for statuses, of which a broken network brings tens of thousands at once.
+//! The status lane asks for statuses, of which a broken network brings tens of thousands at once,
+//! and for replies, of which new settings for all devices bring as many. The action lane asks for what
+//! stations say, which no fire must wait behind.
 //! The readings' lane asks for everything below the root, so that nothing is lost to a spelling;
 //! what another lane gets too, and what the gateway published itself, it passes over unread. No
 //! filter of MQTT can say "any depth, ending in alarm, in any case": those come on the readings'
@@ -18,7 +20,7 @@
 use standpipe_shared::{BadTopic, Channel, Name, Topic};
 
 /// What the alarm lane listens to, below the root. [`side`] is held to it by a test.
-pub const ALARM_LANE: [&str; 12] = [
+pub const ALARM_LANE: [&str; 9] = [
     "+/+/alarm",
     "+/+/alarms",
     "+/+/Alarm",
@@ -27,18 +29,21 @@ pub const ALARM_LANE: [&str; 12] = [
     "+/+/ALARMS",
     "+/+/alarm/",
     "+/+/alarms/",
-    "+/+/reply",
-    "stations/+/actions",
-    "stations/+/presence",
     "gateway/chain",
 ];
 
-/// What it listened to before, 0.1.0 among it, and the status lane does now. A session that lasts
-/// must forget it, but not before the status lane has it.
-pub const ALARM_LANE_BEFORE: [&str; 1] = ["+/+/status"];
+/// What it listened to before, 0.1.0 among it, and the status lane or the action lane does now. A
+/// session that lasts must forget it, but not before that lane has it.
+pub const ALARM_LANE_BEFORE: [&str; 4] =
+    ["+/+/status", "+/+/reply", "stations/+/actions", "stations/+/presence"];
 
-/// What the status lane listens to, below the root: Last Wills, and devices that are back.
-pub const STATUS_LANE: [&str; 1] = ["+/+/status"];
+/// What the status lane listens to, below the root: Last Wills, devices that are back, and what they
+/// answer to settings and commands.
+pub const STATUS_LANE: [&str; 2] = ["+/+/status", "+/+/reply"];
+
+/// What the action lane listens to, below the root: what people at the stations do, and whether their
+/// terminals are open. A terminal confirms pages only while it is open, so that the two keep their order.
+pub const ACTION_LANE: [&str; 2] = ["stations/+/actions", "stations/+/presence"];
 
 /// What the readings' lane listens to, below the root.
 pub const READINGS_LANE: [&str; 1] = ["#"];
@@ -67,6 +72,8 @@ pub enum Side {
     AlarmLane,
     /// The status lane gets it as well.
     StatusLane,
+    /// The action lane gets it as well.
+    ActionLane,
     /// The gateway published it.
     Gateway,
     /// The readings' lane must take it: readings, and whatever is nobody's.
@@ -85,10 +92,9 @@ pub fn side(root: &str, topic: &[u8]) -> Side {
         | (b"stations", [Some(_), Some(b"maintenance"), None, _])
         | (b"stations", [Some(_), Some(b"incidents"), Some(_), None])
         | (_, [Some(_), Some(b"settings" | b"command"), None, _]) => Side::Gateway,
-        (b"stations", [Some(_), Some(b"actions" | b"presence"), None, _])
-        | (_, [Some(_), Some(b"reply"), None, _])
-        | (_, [Some(_), Some(b"alarm" | b"alarms"), Some(b""), None]) => Side::AlarmLane,
-        (_, [Some(_), Some(b"status"), None, _]) => Side::StatusLane,
+        (b"stations", [Some(_), Some(b"actions" | b"presence"), None, _]) => Side::ActionLane,
+        (_, [Some(_), Some(b"alarm" | b"alarms"), Some(b""), None]) => Side::AlarmLane,
+        (_, [Some(_), Some(b"status" | b"reply"), None, _]) => Side::StatusLane,
         (_, [Some(_), Some(last), None, _]) if has_alarm_filter(last) => Side::AlarmLane,
         _ => Side::Readings,
     }

@@ -11,7 +11,7 @@ use crate::detect::watch::Wholes;
 use crate::fact::Subject;
 use crate::incidents::{
     Action, ActionKind, Actor, Announced, Announcement, BadAnnouncement, Plan, ReceiverNews,
-    Refused, Role, Route, Saved, Scope, State, WINDOWS_MOST,
+    ReceiverRole, Refused, Route, Saved, Scope, State, WINDOWS_MOST,
 };
 use crate::registry::{Device, DeviceIx, Registry};
 use crate::wire::{Arrived, Message};
@@ -261,7 +261,7 @@ fn changes_are_empty_only_when_nothing_is_to_be_kept() {
     out.book_meta = true;
     out.clear();
     assert!(out.is_empty());
-    assert_eq!(out.counts, crate::changes::Counts::default());
+    assert_eq!(out.counts, crate::changes::StepCounts::default());
     let one = |change: fn(&mut Changes)| {
         let mut out = Changes::default();
         change(&mut out);
@@ -466,7 +466,7 @@ fn read_one_wild_number_does_not_ruin_the_ledger() {
 
 #[test]
 fn a_receiver_that_is_down_is_an_incident_until_it_is_configured_no_more() {
-    let duty = Route { name: "duty".into(), role: Role::Officer, ..Route::default() };
+    let duty = Route { name: "duty".into(), role: ReceiverRole::Officer, ..Route::default() };
     let plan = Plan { webhooks: vec![duty], ..Plan::default() };
     let (mut world, mut out) = (town::world(registry(), plan), Changes::default());
     connect(&mut world, &["T", "D"], T0, &mut out);
@@ -493,7 +493,7 @@ fn the_world_knows_when_the_newest_heartbeat_was_sent() {
 
 #[test]
 fn pages_of_one_message_are_settled_with_it() {
-    let duty = Route { name: "duty".into(), role: Role::Officer, ..Route::default() };
+    let duty = Route { name: "duty".into(), role: ReceiverRole::Officer, ..Route::default() };
     let plan = Plan { webhooks: vec![Route { steps: vec![1], ..duty }], ..Plan::default() };
     let (mut world, mut out) = (town::world(registry(), plan), Changes::default());
     connect(&mut world, &["T", "D"], T0, &mut out);

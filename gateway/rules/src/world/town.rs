@@ -4,7 +4,7 @@
 use standpipe_shared::{Alarm, Condition, Field, Kind, Reading};
 
 use super::World;
-use crate::incidents::{Plan, Secret};
+use crate::incidents::{IdSecret, Plan};
 use crate::registry::{Device, Level, Registry, Station};
 use crate::wire::Message;
 use crate::{Changes, Ms};
@@ -39,7 +39,7 @@ pub fn device(id: &str, kind: Kind) -> Device {
 
 /// Its gateway, which has met nobody yet.
 pub fn world(registry: Registry, plan: Plan) -> World {
-    World::new(registry, plan, Secret::new([1; 32]))
+    World::new(registry, plan, IdSecret::new([1; 32]))
 }
 
 /// The broker is there, and so are the terminals of these stations.

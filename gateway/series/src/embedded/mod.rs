@@ -11,19 +11,20 @@ mod raw;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 use standpipe_config::Config;
+use standpipe_machine::threads;
 use standpipe_rules::Ms;
 use standpipe_store::files;
 use standpipe_store::migrate::{MigrateError, migrate};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Batch, HistoryError, HistoryPoint, HistoryQuery, Opened, Series, SeriesError, Written,
+    HistoryError, HistoryPoint, HistoryQuery, OpenedHistory, ReadingBatch, Series, SeriesError,
+    Written,
 };
 
 /// Every change of the file's layout, oldest first. Files that were released never change.
@@ -61,14 +62,14 @@ impl OpenError {
 
 /// The embedded history. Dropping it ends its threads once they have done what waits.
 #[derive(Debug)]
-pub struct Embedded {
+pub struct EmbeddedHistory {
     writer: mpsc::Sender<WriterJob>,
     answers: mpsc::Sender<Question>,
 }
 
 /// What can be waiting for the writer.
 enum WriterJob {
-    Write { batch: Arc<Batch>, now: Ms, reply: oneshot::Sender<rusqlite::Result<Written>> },
+    Write { batch: Arc<ReadingBatch>, now: Ms, reply: oneshot::Sender<rusqlite::Result<Written>> },
     Upkeep { now: Ms, reply: oneshot::Sender<rusqlite::Result<bool>> },
 }
 
@@ -79,7 +80,7 @@ struct Question {
     reply: oneshot::Sender<Result<Vec<HistoryPoint>, HistoryError>>,
 }
 
-impl Embedded {
+impl EmbeddedHistory {
     /// Opens or makes the file and starts both threads.
     ///
     /// # Errors
@@ -93,10 +94,8 @@ impl Embedded {
     fn start(conn: Connection, reader: Connection) -> Result<Self, OpenError> {
         let (writer, work) = mpsc::channel(WRITER_QUEUE);
         let (answers, questions) = mpsc::channel(ANSWER_QUEUE);
-        thread::Builder::new().name("history-write".into()).spawn(move || write(conn, work))?;
-        thread::Builder::new()
-            .name("history-read".into())
-            .spawn(move || read(reader, questions))?;
+        threads::start("history-write", move || write(conn, work))?;
+        threads::start("history-read", move || read(reader, questions))?;
         Ok(Self { writer, answers })
     }
 
@@ -121,13 +120,17 @@ impl Embedded {
 }
 
 /// The history of whoever asks for none.
-pub(crate) fn opened(config: &Config) -> Opened {
-    let opened = Embedded::open(&config.store.history());
+pub(crate) fn opened(config: &Config) -> OpenedHistory {
+    let opened = EmbeddedHistory::open(&config.store.history());
     Some(opened.map(|history| Arc::new(history) as Arc<dyn Series>).map_err(Into::into))
 }
 
-impl Series for Embedded {
-    fn write(&self, batch: Arc<Batch>, now: Ms) -> BoxFuture<'_, Result<Written, SeriesError>> {
+impl Series for EmbeddedHistory {
+    fn write(
+        &self,
+        batch: Arc<ReadingBatch>,
+        now: Ms,
+    ) -> BoxFuture<'_, Result<Written, SeriesError>> {
         Box::pin(self.work(move |reply| WriterJob::Write { batch, now, reply }))
     }
 

@@ -6,7 +6,7 @@ use standpipe_rules::{HOUR_MS, Ms};
 use standpipe_shared::Field;
 
 use crate::question::raw_since;
-use crate::{Batch, RefusedPoint, Written};
+use crate::{ReadingBatch, RefusedPoint, Written};
 
 /// Readings after which the writer lets others have its processor, some 0.5 ms of work. A batch takes
 /// a tenth of a second, and whoever carries alarms, the broker among them, is not to wait for it.
@@ -34,7 +34,7 @@ impl RawWriter {
     }
 
     /// Keeps a batch in one transaction. What was kept before is written over by the same.
-    pub(super) fn write(&mut self, batch: &Batch, now: Ms) -> rusqlite::Result<Written> {
+    pub(super) fn write(&mut self, batch: &ReadingBatch, now: Ms) -> rusqlite::Result<Written> {
         let mut order: Vec<&Logged> = batch.readings.iter().collect();
         // Neighbours in the file are written together.
         order.sort_unstable_by_key(|reading| (reading.device, reading.series_ts));
@@ -59,7 +59,7 @@ fn keep(
     change: &Transaction<'_>,
     known: &mut Vec<Option<WrittenDevice>>,
     readings: &[&Logged],
-    batch: &Batch,
+    batch: &ReadingBatch,
     now: Ms,
 ) -> rusqlite::Result<Written> {
     let mut written = Written::default();

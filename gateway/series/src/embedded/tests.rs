@@ -10,18 +10,18 @@ use standpipe_shared::{Field, Kind, Measurements};
 use standpipe_store::views::history::DeviceTags;
 use tempfile::TempDir;
 
-use super::{Embedded, MIGRATIONS, OpenError, connect, open};
-use crate::{Batch, HOURLY_DAYS, HistoryQuery, RAW_DAYS, Series, Tags};
+use super::{EmbeddedHistory, MIGRATIONS, OpenError, connect, open};
+use crate::{HOURLY_DAYS, HistoryQuery, RAW_DAYS, ReadingBatch, Series, Tags};
 
 #[path = "../stories.rs"]
 mod stories;
 
-struct Subject(Embedded, TempDir);
+struct Subject(EmbeddedHistory, TempDir);
 
 impl Subject {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let series = Embedded::open(&folder.path().join("history.db")).unwrap();
+        let series = EmbeddedHistory::open(&folder.path().join("history.db")).unwrap();
         Self(series, folder)
     }
 
@@ -47,7 +47,7 @@ async fn it_does_what_every_history_must() {
 }
 
 /// Two devices, one reading of each at every given moment.
-fn pair(times: impl IntoIterator<Item = Ms>) -> Arc<Batch> {
+fn pair(times: impl IntoIterator<Item = Ms>) -> Arc<ReadingBatch> {
     let mut values = Measurements::default();
     values.set(Field::TempC, 21.5).unwrap();
     let row = |ix, device| DeviceTags { ix, kind: Kind::Smoke, device, station: "S", zone: "" };
@@ -66,7 +66,7 @@ fn pair(times: impl IntoIterator<Item = Ms>) -> Arc<Batch> {
             values,
         })
     });
-    Arc::new(Batch { readings: readings.collect(), tags: Arc::new(tags) })
+    Arc::new(ReadingBatch { readings: readings.collect(), tags: Arc::new(tags) })
 }
 
 const NOW: Ms = 1_764_000_000_000;
@@ -129,7 +129,7 @@ async fn a_full_disk_takes_nothing_and_recovers() {
     let path = folder.path().join("history.db");
     let conn = open(&path).unwrap();
     conn.pragma_update(None, "max_page_count", 40).unwrap();
-    let subject = Subject(Embedded::start(conn, connect(&path).unwrap()).unwrap(), folder);
+    let subject = Subject(EmbeddedHistory::start(conn, connect(&path).unwrap()).unwrap(), folder);
     let small = pair([NOW]);
     subject.0.write(Arc::clone(&small), NOW).await.unwrap();
     let large = pair((0..5_000).map(|n| NOW + 10 + n));
@@ -137,7 +137,7 @@ async fn a_full_disk_takes_nothing_and_recovers() {
     assert_eq!(full.to_string(), "history.db: database or disk is full: check its disk");
     assert_eq!(subject.count("raw"), 2, "nothing of the large batch");
 
-    let roomy = Subject(Embedded::open(&path).unwrap(), subject.1);
+    let roomy = Subject(EmbeddedHistory::open(&path).unwrap(), subject.1);
     roomy.0.write(large, NOW).await.unwrap();
     assert_eq!(roomy.count("raw"), 10_002);
 }
@@ -157,7 +157,8 @@ async fn what_is_in_the_file_is_there_after_a_restart() {
     subject.0.write(pair([NOW, NOW + 1]), NOW).await.unwrap();
     let Subject(series, folder) = subject;
     drop(series);
-    let reopened = Subject(Embedded::open(&folder.path().join("history.db")).unwrap(), folder);
+    let reopened =
+        Subject(EmbeddedHistory::open(&folder.path().join("history.db")).unwrap(), folder);
     reopened.0.write(pair([NOW + 1, NOW + 2]), NOW).await.unwrap();
     assert_eq!((reopened.count("raw"), reopened.count("device")), (6, 2));
 }

@@ -11,10 +11,10 @@ use std::fmt::Write;
 
 use influxdb2::api::write::TimestampPrecision;
 use standpipe_rules::Ms;
-use standpipe_shared::{Field, Measurements, Name};
+use standpipe_shared::{Field, Measurements, Name, NotFinite};
 use standpipe_store::views::history::DeviceTags;
 
-use crate::number::{NotFinite, float, integer};
+use crate::number::{float, integer};
 use crate::record::{Record, RecordKind, RecordValue};
 
 /// Stands for a backslash in a tag: the full-width one. InfluxDB reads a backslash in a tag as

@@ -32,7 +32,7 @@ use influxdb2::api::write::TimestampPrecision;
 use influxdb2::{Client, ClientBuilder};
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER};
 use standpipe_config::Config;
-use standpipe_config::trust::{self, Trust};
+use standpipe_config::trust::{self, Authorities};
 use standpipe_machine::backoff::retry_after;
 use standpipe_rules::Ms;
 use standpipe_rules::changes::Logged;
@@ -41,8 +41,8 @@ use self::heads::Heads;
 use self::line::Unwritable;
 use self::verdict::{Dropped, WriteVerdict};
 use super::{
-    Batch, HistoryError, HistoryPoint, HistoryQuery, NotOpened, Opened, Record, RefusedPoint,
-    Series, SeriesError, Tags, Written, beginning,
+    HistoryError, HistoryPoint, HistoryQuery, NotOpened, OpenedHistory, ReadingBatch, Record,
+    RefusedPoint, Series, SeriesError, Tags, Written, beginning,
 };
 
 /// Lines of one body.
@@ -73,7 +73,7 @@ pub struct InfluxSettings {
     /// The bucket of raw readings; hourly ones are in that name with `_1h`.
     pub bucket: Box<str>,
     /// Who signed its certificate; `None`: whoever the system believes.
-    pub trust: Option<Trust>,
+    pub trust: Option<Authorities>,
 }
 
 impl From<&standpipe_config::InfluxConfig> for InfluxSettings {
@@ -120,7 +120,7 @@ pub struct Influx {
 }
 
 /// InfluxDB, where there is `[influx]`.
-pub(crate) fn opened(config: &Config) -> Opened {
+pub(crate) fn opened(config: &Config) -> OpenedHistory {
     let opened = Influx::new(&InfluxSettings::from(config.influx.as_ref()?));
     let bad = |bad: BadSettings| NotOpened::Settings(bad.to_string().into());
     Some(opened.map(|history| Arc::new(history) as Arc<dyn Series>).map_err(bad))
@@ -295,7 +295,11 @@ impl Influx {
 }
 
 impl Series for Influx {
-    fn write(&self, batch: Arc<Batch>, now: Ms) -> BoxFuture<'_, Result<Written, SeriesError>> {
+    fn write(
+        &self,
+        batch: Arc<ReadingBatch>,
+        now: Ms,
+    ) -> BoxFuture<'_, Result<Written, SeriesError>> {
         Box::pin(async move {
             let mut all = Written::default();
             for readings in batch.readings.chunks(BODY_LINES) {

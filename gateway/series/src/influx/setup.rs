@@ -14,10 +14,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Method, StatusCode, Url};
-use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::{Value, json};
-use standpipe_config::trust::{Trust, believing};
-use standpipe_machine::private_file::{Readers, write};
+use standpipe_config::trust::{Authorities, believing};
+use standpipe_machine::entropy::Entropy;
+use standpipe_machine::private_file::{ReadableBy, write};
 use standpipe_machine::small_file;
 
 use super::address;
@@ -49,7 +49,7 @@ pub struct SetupPlan {
     /// Where the tokens are written.
     pub folder: PathBuf,
     /// Who signed its certificate; `None`: whoever the system believes.
-    pub trust: Option<Trust>,
+    pub trust: Option<Authorities>,
 }
 
 impl SetupPlan {
@@ -141,9 +141,9 @@ impl InfluxSetup {
         }
         // Written before they are used, so that they can't be lost in between.
         let (password, token) = (random()?, secret(&file).map_or_else(random, Ok)?);
-        write(&file, token.as_bytes(), Readers::Owner)?;
+        write(&file, token.as_bytes(), ReadableBy::Owner)?;
         let password_file = wanted.folder.join("influx-admin.password");
-        write(&password_file, password.as_bytes(), Readers::Owner)?;
+        write(&password_file, password.as_bytes(), ReadableBy::Owner)?;
         let body = json!({
             "username": "admin", "password": password, "token": token, "org": wanted.org,
             "bucket": wanted.bucket, "retentionPeriodSeconds": wanted.raw_days * DAY_S,
@@ -251,7 +251,7 @@ impl InfluxSetup {
         let body = json!({"orgID": org, "description": description, "permissions": permissions});
         let made = self.ask(Method::POST, "/api/v2/authorizations", Some(body)).await?;
         let token = made["token"].as_str().unwrap_or_default();
-        write(&file, token.as_bytes(), Readers::Owner)?;
+        write(&file, token.as_bytes(), ReadableBy::Owner)?;
         for authorization in old {
             let path = format!("/api/v2/authorizations/{}", id(authorization));
             self.ask(Method::DELETE, &path, None).await?;
@@ -332,7 +332,6 @@ fn secret(file: &Path) -> Option<String> {
 }
 
 fn random() -> Result<String, SetupError> {
-    let mut bytes = [0; SECRET_BYTES];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| SetupError::NoRandomness)?;
+    let bytes = Entropy::new().bytes::<SECRET_BYTES>().map_err(|_| SetupError::NoRandomness)?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use standpipe_engine::health::Status;
+use standpipe_engine::health::PartStatus;
 use standpipe_machine::clock::Clock;
 use standpipe_store::Reader;
 
-use crate::embedded::Embedded;
+use crate::embedded::EmbeddedHistory;
 
 #[path = "../rig.rs"]
 mod rig;
@@ -19,7 +19,7 @@ async fn every_reading_is_in_history_once_across_restarts() {
     let clock = Clock::new();
     for run in 0..3_u32 {
         let path = folder.path().join("history.db");
-        let series = Arc::new(Embedded::open(&path).unwrap());
+        let series = Arc::new(EmbeddedHistory::open(&path).unwrap());
         let rig = Rig::start(folder.path(), Arc::clone(&series) as _, None);
         for n in 0..2_000 {
             rig.says(&format!("H-{}", n % 7), 1 + run * 2_000 + n, 300);
@@ -34,7 +34,7 @@ async fn every_reading_is_in_history_once_across_restarts() {
             all += count(&*series, &format!("H-{n}"), clock.now()).await;
         }
         assert_eq!(all, u64::from(run + 1) * 2_000, "run {run}");
-        assert_eq!(rig.health.series.status(), Status::Fine);
+        assert_eq!(rig.health.series.status(), PartStatus::Fine);
         rig.end();
     }
     let reader = Reader::open(&folder.path().join("standpipe.db")).unwrap();
@@ -46,7 +46,7 @@ async fn history_that_takes_nothing_is_said_and_made_up_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");
     let (lock, series) = {
-        let series = Arc::new(Embedded::open(&path).unwrap());
+        let series = Arc::new(EmbeddedHistory::open(&path).unwrap());
         let lock = rusqlite::Connection::open(&path).unwrap();
         lock.execute_batch("BEGIN IMMEDIATE").unwrap(); // as a backup program would
         (lock, series)
@@ -56,15 +56,15 @@ async fn history_that_takes_nothing_is_said_and_made_up_for() {
         rig.says("H-1", 1 + n, 300);
     }
     let started = tokio::time::Instant::now();
-    while !matches!(rig.health.series.status(), Status::Failing { .. }) {
+    while !matches!(rig.health.series.status(), PartStatus::Failing { .. }) {
         assert!(started.elapsed().as_secs() < 30, "{:?}", rig.health.series.status());
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    let Status::Failing { why, .. } = rig.health.series.status() else { panic!("it is") };
+    let PartStatus::Failing { why, .. } = rig.health.series.status() else { panic!("it is") };
     assert_eq!(&*why, "history.db: database is locked: check its disk");
     lock.execute_batch("ROLLBACK").unwrap();
     rig.settled(folder.path()).await;
     assert_eq!(count(&*series, "H-1", Clock::new().now()).await, 100);
-    assert_eq!(rig.health.series.status(), Status::Fine);
+    assert_eq!(rig.health.series.status(), PartStatus::Fine);
     rig.end();
 }

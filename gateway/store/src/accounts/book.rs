@@ -6,6 +6,7 @@ use std::path::Path;
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
+use standpipe_machine::entropy::Entropy;
 use standpipe_rules::Ms;
 
 use super::AccountError;
@@ -102,6 +103,8 @@ pub struct AccountBook {
     pub(super) resting: Option<Connection>,
     /// What the file has not been told.
     untold: Vec<AccountEntry>,
+    /// What keys are made of.
+    pub(super) entropy: Entropy,
 }
 
 impl AccountBook {
@@ -109,7 +112,7 @@ impl AccountBook {
     ///
     /// # Errors
     /// [`AccountError::Store`], [`AccountError::TooNew`].
-    pub fn open(path: &Path) -> Result<Self, AccountError> {
+    pub fn open(path: &Path, entropy: &Entropy) -> Result<Self, AccountError> {
         let mut conn = Connection::open(path)?;
         conn.pragma_update(None, "busy_timeout", BUSY_MS)?;
         conn.pragma_update(None, "journal_mode", "WAL")?;
@@ -119,7 +122,7 @@ impl AccountBook {
             MigrateError::TooNew { found, newest: _ } => AccountError::TooNew(found),
             MigrateError::Sqlite(bad) => bad.into(),
         })?;
-        Ok(Self { conn, resting: None, untold: Vec::new() })
+        Ok(Self { conn, resting: None, untold: Vec::new(), entropy: entropy.clone() })
     }
 
     /// The one way in: keeps one change, whole or not at all.
@@ -247,7 +250,7 @@ impl AccountBook {
     /// # Errors
     /// [`AccountError::Secret`], [`AccountError::Store`].
     pub fn signed_in(&mut self, name: &str, now: Ms) -> Result<String, AccountError> {
-        let (id, csrf) = (key()?, key()?.into());
+        let (id, csrf) = (key(&self.entropy)?, key(&self.entropy)?.into());
         let session = digest(&id);
         self.append(AccountEntry::SignedIn { name: name.into(), session, csrf, now })?;
         Ok(id)
@@ -338,7 +341,7 @@ impl AccountBook {
         if !good_name(&token.name) {
             return Err(AccountError::Name(token.name.to_string()));
         }
-        let text = format!("sp_{}", key()?);
+        let text = format!("sp_{}", key(&self.entropy)?);
         let (token, hash) = (token.clone(), digest(&text));
         self.append(AccountEntry::TokenMade { token, hash, now })?;
         Ok(text)

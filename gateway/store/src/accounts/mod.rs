@@ -29,6 +29,7 @@ mod work;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use standpipe_machine::entropy::Entropy;
 use standpipe_rules::Ms;
 use tokio::sync::Semaphore;
 
@@ -102,6 +103,7 @@ pub struct Accounts {
     book: Arc<Mutex<AccountBook>>,
     hashing: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    entropy: Entropy,
 }
 
 impl Accounts {
@@ -109,24 +111,31 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::Store`], [`AccountError::TooNew`].
-    pub fn open(store: &Path) -> Result<Self, AccountError> {
-        Ok(Self::of(AccountBook::open(&Database::Accounts.place(store))?))
+    pub fn open(store: &Path, entropy: &Entropy) -> Result<Self, AccountError> {
+        Ok(Self::of(AccountBook::open(&Database::Accounts.place(store), entropy)?))
     }
 
     /// No accounts, and none that is kept: where there is no file to keep them in.
     ///
     /// # Errors
     /// [`AccountError::Store`].
-    pub fn in_memory() -> Result<Self, AccountError> {
-        Ok(Self::of(AccountBook::open(Path::new(":memory:"))?))
+    pub fn in_memory(entropy: &Entropy) -> Result<Self, AccountError> {
+        Ok(Self::of(AccountBook::open(Path::new(":memory:"), entropy)?))
     }
 
     fn of(book: AccountBook) -> Self {
         Self {
+            entropy: book.entropy.clone(),
             book: Arc::new(Mutex::new(book)),
             hashing: Arc::new(Semaphore::new(HASHING_AT_ONCE)),
             waiting: Arc::new(Semaphore::new(HASHING_WAITING)),
         }
+    }
+
+    /// What passwords and keys are made of here.
+    #[must_use]
+    pub const fn entropy(&self) -> &Entropy {
+        &self.entropy
     }
 
     /// Whether there is no account at all.
@@ -148,9 +157,9 @@ impl Accounts {
         if !book.accounts()?.is_empty() {
             return Ok(None);
         }
-        let password = secret::password()?;
+        let password = secret::password(&self.entropy)?;
         let account = Account::new("admin", Role::Admin, None, now);
-        book.add(&account, &secret::hashed(&password)?)?;
+        book.add(&account, &secret::hashed(&password, &self.entropy)?)?;
         book.audit_as(now, GATEWAY, "account_added", &AuditCode::FirstAdmin)?;
         Ok(Some(password))
     }
@@ -201,7 +210,8 @@ impl Accounts {
         if length < PASSWORD_AT_LEAST || password.len() > PASSWORD_AT_MOST {
             return Err(AccountError::Password(length));
         }
-        Ok(self.hash(move || secret::hashed(&password)).await??)
+        let entropy = self.entropy.clone();
+        Ok(self.hash(move || secret::hashed(&password, &entropy)).await??)
     }
 
     /// Whether somebody's password is this one.
@@ -233,9 +243,9 @@ impl Accounts {
 ///
 /// # Errors
 /// [`AccountError::Secret`].
-pub fn fresh_password() -> Result<(String, String), AccountError> {
-    let password = secret::password()?;
-    let hash = secret::hashed(&password)?;
+pub fn fresh_password(entropy: &Entropy) -> Result<(String, String), AccountError> {
+    let password = secret::password(entropy)?;
+    let hash = secret::hashed(&password, entropy)?;
     Ok((password, hash))
 }
 

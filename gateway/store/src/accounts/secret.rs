@@ -3,13 +3,14 @@
 //! Passwords are kept as argon2id with 7 MiB, 5 passes and 1 lane: of the settings that the OWASP
 //! password storage cheat sheet holds to be equally strong, the one that takes the least memory,
 //! because a gateway on a small machine hashes beside everything else. What was hashed with other
-//! settings is checked with those. Everything random comes from the system.
+//! settings is checked with those.
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
+use standpipe_machine::entropy::{Entropy, NoEntropy};
 
 /// The shortest password somebody may choose, characters. NIST SP 800-63B asks for 8 at least.
 pub const PASSWORD_AT_LEAST: usize = 10;
@@ -18,6 +19,8 @@ pub const PASSWORD_AT_MOST: usize = 256;
 /// What hashing takes: KiB, and passes over them.
 const MEMORY_KIB: u32 = 7_168;
 const PASSES: u32 = 5;
+/// What a salt takes, bytes: as RFC 9106, section 3.1, recommends for hashing passwords.
+const SALT: usize = 16;
 /// Letters and digits that look like nothing else when they are read aloud or copied by hand.
 const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789!"; // `!` is drawn once more
 
@@ -26,15 +29,22 @@ const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789!"; // `!` is drawn 
 #[error("no password can be made ({0}): report this as a fault of standpipe")]
 pub struct NoSecret(String);
 
+impl From<NoEntropy> for NoSecret {
+    fn from(bad: NoEntropy) -> Self {
+        Self(bad.to_string())
+    }
+}
+
 /// The PHC string of a password.
 ///
 /// # Errors
 /// [`NoSecret`]: the system gives nothing random.
-pub fn hashed(password: &str) -> Result<String, NoSecret> {
+pub fn hashed(password: &str, entropy: &Entropy) -> Result<String, NoSecret> {
     let params = Params::new(MEMORY_KIB, PASSES, 1, None);
     let params = params.map_err(|bad| NoSecret(bad.to_string()))?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let hash = argon2.hash_password(password.as_bytes());
+    let salt: [u8; SALT] = entropy.bytes()?;
+    let hash = argon2.hash_password_with_salt(password.as_bytes(), &salt);
     hash.map(|hash| hash.to_string()).map_err(|bad| NoSecret(bad.to_string()))
 }
 
@@ -49,10 +59,10 @@ pub fn is(password: &str, hash: &str) -> bool {
 ///
 /// # Errors
 /// [`NoSecret`].
-pub fn password() -> Result<String, NoSecret> {
+pub fn password(entropy: &Entropy) -> Result<String, NoSecret> {
     let mut text = String::new();
     while text.len() < 23 {
-        for byte in random::<32>()? {
+        for byte in entropy.bytes::<32>()? {
             let letter = LETTERS.get(usize::from(byte & 31)).copied().unwrap_or(b'!');
             if letter == b'!' || text.len() >= 23 {
                 continue;
@@ -70,8 +80,8 @@ pub fn password() -> Result<String, NoSecret> {
 ///
 /// # Errors
 /// [`NoSecret`].
-pub fn key() -> Result<String, NoSecret> {
-    Ok(HEXLOWER.encode(&random::<24>()?))
+pub fn key(entropy: &Entropy) -> Result<String, NoSecret> {
+    Ok(HEXLOWER.encode(&entropy.bytes::<24>()?))
 }
 
 /// What is stored in a key's place: its SHA-256.
@@ -87,26 +97,22 @@ pub fn same(one: &str, other: &str) -> bool {
     one.iter().zip(other).fold(0, |unlike, (a, b)| unlike | (a ^ b)) == 0
 }
 
-fn random<const N: usize>() -> Result<[u8; N], NoSecret> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|bad| NoSecret(bad.to_string()))?;
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use argon2::password_hash::PasswordHasher as _;
+
+    use standpipe_machine::entropy::Entropy;
 
     use super::{hashed, is, key, password, same};
 
     #[test]
     fn a_hash_knows_its_password_and_no_other() {
-        let hash = hashed("correct horse").unwrap();
+        let hash = hashed("correct horse", &Entropy::new()).unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=7168,t=5,p=1$"), "{hash}");
         assert!(is("correct horse", &hash));
         assert!(!is("correct hors", &hash));
         assert!(!is("correct horse", "not a hash"));
-        assert_ne!(hash, hashed("correct horse").unwrap(), "salted");
+        assert_ne!(hash, hashed("correct horse", &Entropy::new()).unwrap(), "salted");
     }
 
     #[test]
@@ -120,11 +126,11 @@ mod tests {
 
     #[test]
     fn what_is_random_is_long_and_never_twice_the_same() {
-        let (one, other) = (password().unwrap(), password().unwrap());
+        let (one, other) = (password(&Entropy::new()).unwrap(), password(&Entropy::new()).unwrap());
         assert_ne!(one, other);
         assert_eq!(one.len(), 23);
         assert_eq!(one.split('-').map(str::len).collect::<Vec<_>>(), [5, 5, 5, 5], "{one}");
-        assert_eq!(key().unwrap().len(), 48);
+        assert_eq!(key(&Entropy::new()).unwrap().len(), 48);
         assert!(same("a", "a") && !same("a", "b") && !same("", "a"));
     }
 }

@@ -1,6 +1,7 @@
 //! Accounts as people meet them: signing in, failing, being locked out, leaving.
 
 use rusqlite::Connection;
+use standpipe_machine::entropy::Entropy;
 
 use super::{
     Account, AccountBook, AccountEntry, AccountError, Accounts, AuditCode, Job, Role, Token, Work,
@@ -11,7 +12,7 @@ const DAY: i64 = 86_400_000;
 
 fn open() -> (tempfile::TempDir, Accounts) {
     let dir = tempfile::tempdir().unwrap();
-    let accounts = Accounts::open(&dir.path().join("store.db")).unwrap();
+    let accounts = Accounts::open(&dir.path().join("store.db"), &Entropy::new()).unwrap();
     (dir, accounts)
 }
 
@@ -237,7 +238,7 @@ fn everything_happens(book: &mut AccountBook) {
 #[test]
 fn what_changed_in_memory_reaches_the_file_and_entries_alone_make_the_same_rows() {
     let dir = tempfile::tempdir().unwrap();
-    let mut book = AccountBook::open(&dir.path().join("accounts.db")).unwrap();
+    let mut book = AccountBook::open(&dir.path().join("accounts.db"), &Entropy::new()).unwrap();
     book.add(&Account::new("before", Role::Viewer, None, NOW), "a hash").unwrap();
     book.to_memory().unwrap();
     book.to_memory().unwrap();
@@ -268,10 +269,10 @@ fn what_changed_in_memory_reaches_the_file_and_entries_alone_make_the_same_rows(
     book.to_disk().unwrap();
     book.to_disk().unwrap();
     assert_eq!(rows(&book), expected_later);
-    let file = AccountBook::open(&dir.path().join("accounts.db")).unwrap();
+    let file = AccountBook::open(&dir.path().join("accounts.db"), &Entropy::new()).unwrap();
     assert_eq!(rows(&file), expected_later, "it is in the file");
 
-    let mut other = AccountBook::open(&dir.path().join("other.db")).unwrap();
+    let mut other = AccountBook::open(&dir.path().join("other.db"), &Entropy::new()).unwrap();
     other.add(&Account::new("before", Role::Viewer, None, NOW), "a hash").unwrap();
     for entry in entries {
         other.append(entry).unwrap();

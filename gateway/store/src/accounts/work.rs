@@ -105,6 +105,7 @@ impl AccountBook {
 
 #[cfg(test)]
 mod tests {
+    use standpipe_machine::entropy::Entropy;
     use standpipe_rules::flow::FlowTest;
     use standpipe_rules::incidents::{Announced, Scope};
 
@@ -114,7 +115,7 @@ mod tests {
     #[test]
     fn a_device_has_its_own_works_its_zones_and_its_stations() {
         let dir = tempfile::tempdir().unwrap();
-        let mut book = AccountBook::open(&dir.path().join("accounts.db")).unwrap();
+        let mut book = AccountBook::open(&dir.path().join("accounts.db"), &Entropy::new()).unwrap();
         let test = FlowTest { static_kpa: 420.0, residual_kpa: 300.0, flow_lps: 22.0 };
         let job = Job::FlowTest { test, note: "=HYPERLINK(1)".into() };
         let mine = Work::new(&Scope::Device("H-1".into()), 5, "li", job.clone());

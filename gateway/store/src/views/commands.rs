@@ -1,7 +1,7 @@
 //! Commands to a device, and what became of them.
 
 use rusqlite::{Connection, Row};
-use standpipe_rules::orders::Command;
+use standpipe_rules::orders::DeviceCommand;
 
 use super::list::{ListQuery, WhereClause};
 use super::{ListPage, PageOf, json};
@@ -13,7 +13,7 @@ pub struct CommandOf {
     /// The id of the device it is for.
     pub device: String,
     /// What was asked, and what came of it.
-    pub command: Command,
+    pub command: DeviceCommand,
 }
 
 const NEWEST_FIRST: ListQuery<'_> = ListQuery {

@@ -2,62 +2,57 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use metrics::{Counter, Gauge, counter, gauge};
 use standpipe_engine::Came;
-use standpipe_engine::feed::{Event, Incoming, Source};
+use standpipe_engine::feed::{Incoming, Source, SourceEvent};
 use standpipe_engine::source::{Facts, Receipt};
 use standpipe_machine::clock::Stamp;
 use standpipe_machine::limits::MAX_PACKET;
 use standpipe_rules::wire;
 use standpipe_rules::wire::decoder::{Decoder, Parameters, Raw};
-use standpipe_rules::wire::topics::{ALARM_LANE_BEFORE, READINGS_LANE_BEFORE, Side, side};
+use standpipe_rules::wire::topics::{READINGS_LANE_BEFORE, Side, side};
 use tokio::time::sleep_until;
 use tracing::{error, warn};
 
-use super::window::Window;
-use super::{LINGER, Lane, Setup, below_root, facts, filters, hello, limits};
+use super::moved::Moved;
+use super::window::ReceiveWindow;
+use super::{LINGER, Lane, LaneSetup, below_root, facts, filters, hello, limits};
 use crate::mqtt::attempts::Attempts;
 use crate::mqtt::{Frame, Link, LinkError, Publish};
 
 /// The bits of a receipt that are the packet's number; those above are its connection's.
 const PKID_BITS: u32 = 16;
 
-/// How long a session keeps filters that another lane has now. What the broker kept under them is
-/// taken first, and behind it in the same session comes whatever was said since: else a will that
-/// waited there would be taken after the word that it is wrong.
-const KEEP_OLD_FILTERS: Duration = Duration::from_secs(5);
-
 /// One lane.
 pub struct LaneSource {
-    setup: Setup,
+    setup: LaneSetup,
     lane: Lane,
     facts: Facts,
     stage: Stage,
-    window: Window,
+    window: ReceiveWindow,
     /// Which connection this is; the first is 1.
     epoch: u64,
-    /// The session may still have filters of before, which another lane has now or will have: not
-    /// to be given back before then. `None`: it has none.
-    old_filters: Option<Instant>,
+    /// Filters of before that the session may still have, and another lane has now or will have.
+    moved: Moved,
     /// What was told last: up or down.
     told: Option<bool>,
     /// What is to be told next.
-    untold: Option<Event>,
+    untold: Option<SourceEvent>,
     /// The messages of the present burst, and when it was read.
     burst: (u64, Option<Stamp>),
     attempts: Attempts,
-    counts: Counts,
+    counts: LaneMeters,
 }
 
-type Opening = Pin<Box<dyn Future<Output = Result<Link, LinkError>> + Send>>;
+type LinkOpening = Pin<Box<dyn Future<Output = Result<Link, LinkError>> + Send>>;
 
 /// How far the lane is with its connection.
 enum Stage {
     /// Not before then; `None`: at once.
     Away(Option<Instant>),
-    Opening(Opening),
+    Opening(LinkOpening),
     Up(Box<Link>),
 }
 
@@ -79,7 +74,7 @@ impl Source for LaneSource {
         self.facts.clone()
     }
 
-    async fn next(&mut self) -> Event {
+    async fn next(&mut self) -> SourceEvent {
         loop {
             let why = match self.advance().await {
                 Ok(Some(event)) => return event,
@@ -127,16 +122,16 @@ impl Source for LaneSource {
 }
 
 impl LaneSource {
-    pub fn new(setup: Setup, lane: Lane) -> Self {
+    pub fn new(setup: LaneSetup, lane: Lane) -> Self {
         let client_id = hello(&setup.gateway, lane).client_id;
         Self {
             facts: facts(lane),
             stage: Stage::Away(None),
-            window: Window::new(limits(lane)),
+            window: ReceiveWindow::new(limits(lane)),
             attempts: Attempts::new(&format!("{} lane", lane.as_str()), &client_id),
-            counts: Counts::new(lane),
+            counts: LaneMeters::new(lane),
             epoch: 0,
-            old_filters: None,
+            moved: Moved::default(),
             told: None,
             untold: None,
             burst: (0, None),
@@ -146,7 +141,7 @@ impl LaneSource {
     }
 
     /// One step of the way from no connection to a message. May be dropped at any `.await`.
-    async fn advance(&mut self) -> Result<Option<Event>, LinkError> {
+    async fn advance(&mut self) -> Result<Option<SourceEvent>, LinkError> {
         if let Some(event) = self.untold.take() {
             return Ok(Some(event));
         }
@@ -180,22 +175,14 @@ impl LaneSource {
     /// Moves bytes; or gives old filters back, when it is time for that.
     async fn turn(&mut self) -> Result<(), LinkError> {
         let Stage::Up(link) = &mut self.stage else { return Ok(()) };
-        let Some(not_before) = self.old_filters else {
-            return link.turn(self.window.is_open()).await;
-        };
-        let granted = &self.setup.statuses;
-        let due = granted.is_set() && self.setup.clock.instant() >= not_before;
-        if due && self.window.is_empty() {
-            link.unsubscribe(below_root(&self.setup.root, &ALARM_LANE_BEFORE))?;
-            self.old_filters = None;
+        let granted = &self.setup.granted;
+        let now = self.setup.clock.instant();
+        while let Some(filters) = self.moved.due(granted, now, &self.window) {
+            link.unsubscribe(below_root(&self.setup.root, filters))?;
         }
-        let falls_due = async {
-            granted.wait().await;
-            sleep_until(not_before.into()).await;
-        };
         tokio::select! {
             turned = link.turn(self.window.is_open()) => turned,
-            () = falls_due, if !due => Ok(()),
+            () = self.moved.falls_due(granted, now) => Ok(()),
         }
     }
 
@@ -220,15 +207,18 @@ impl LaneSource {
         }
         // Even when the broker has the session: the root may be another than it was then.
         link.subscribe(&filters(&self.setup.root, self.lane))?;
-        let has_old_filters = self.lane == Lane::Alarm && link.session_present;
-        self.old_filters = has_old_filters.then(|| self.setup.clock.instant() + KEEP_OLD_FILTERS);
+        self.moved = if self.lane == Lane::Alarm && link.session_present {
+            Moved::since(self.setup.clock.instant())
+        } else {
+            Moved::default()
+        };
         self.attempts.worked(self.setup.clock.stamp().steady(), &self.setup.broker);
         self.stage = Stage::Up(Box::new(link));
         Ok(())
     }
 
     /// The next of what was read, as far as there is room; `None` when that is all.
-    fn read(&mut self) -> Result<Option<Event>, LinkError> {
+    fn read(&mut self) -> Result<Option<SourceEvent>, LinkError> {
         let Self { stage: Stage::Up(link), setup, lane, window, counts, burst, .. } = self else {
             return Ok(None);
         };
@@ -251,14 +241,17 @@ impl LaneSource {
                     let message = message(&*setup.decoder, &publish, at);
                     let pkid = publish.pkid;
                     if pkid == 0 {
-                        return Ok(Some(Event::Message(message, None)));
+                        return Ok(Some(SourceEvent::Message(message, None)));
                     }
                     window.took(pkid, message.weight());
-                    return Ok(Some(Event::Message(message, Some(receipt(self.epoch, pkid)))));
+                    return Ok(Some(SourceEvent::Message(
+                        message,
+                        Some(receipt(self.epoch, pkid)),
+                    )));
                 }
                 Some(Frame::SubAck { refused }) => {
                     if self.subscribed(&refused)? && self.told.replace(true) != Some(true) {
-                        return Ok(Some(Event::Up(self.setup.clock.stamp())));
+                        return Ok(Some(SourceEvent::Up(self.setup.clock.stamp())));
                     }
                     return self.read();
                 }
@@ -280,14 +273,14 @@ impl LaneSource {
     /// what arrives meanwhile.
     fn linger(&self) {
         match self.lane {
-            Lane::Alarm => {}
-            Lane::Status | Lane::Telemetry => std::thread::sleep(LINGER),
+            Lane::Alarm | Lane::Action => {}
+            Lane::Status | Lane::Telemetry => self.setup.clock.sleep(LINGER),
         }
     }
 
     /// The connection is over: when the next attempt is due, and what is to be told, if that is
     /// news.
-    fn lost(&mut self, why: &LinkError) -> Option<Event> {
+    fn lost(&mut self, why: &LinkError) -> Option<SourceEvent> {
         let now = self.setup.clock.stamp();
         let failed = self.attempts.failed(now.steady(), &self.setup.broker, why);
         let said = format!("no session with {}: {}", self.setup.broker, failed.why);
@@ -295,7 +288,7 @@ impl LaneSource {
         self.window.forget();
         self.burst = (0, None);
         self.stage = Stage::Away(Some(self.setup.clock.instant() + failed.wait));
-        (self.told.replace(false) != Some(false)).then_some(Event::Down(now))
+        (self.told.replace(false) != Some(false)).then_some(SourceEvent::Down(now))
     }
 
     /// The broker has answered what we asked for: whether it grants any of it. What it refuses is
@@ -303,9 +296,7 @@ impl LaneSource {
     fn subscribed(&mut self, refused: &[(usize, String)]) -> Result<bool, LinkError> {
         if refused.is_empty() {
             self.facts.health.fine();
-            if self.lane == Lane::Status {
-                self.setup.statuses.set();
-            }
+            self.setup.granted.set(self.lane);
             if let (Lane::Telemetry, Stage::Up(link)) = (self.lane, &mut self.stage)
                 && link.session_present
             {
@@ -335,10 +326,10 @@ impl LaneSource {
 /// Whether a message is not for this lane, and is acknowledged unread.
 fn is_anothers(lane: Lane, root: &str, publish: &Publish<'_>) -> bool {
     match lane {
-        Lane::Alarm | Lane::Status => false,
+        Lane::Alarm | Lane::Status | Lane::Action => false,
         Lane::Telemetry => match side(root, publish.topic) {
             Side::Readings => false,
-            Side::AlarmLane | Side::StatusLane | Side::Gateway => true,
+            Side::AlarmLane | Side::StatusLane | Side::ActionLane | Side::Gateway => true,
         },
     }
 }
@@ -357,7 +348,7 @@ fn message(decoder: &dyn Decoder, publish: &Publish<'_>, at: Stamp) -> Incoming 
 }
 
 /// What a lane counts.
-struct Counts {
+struct LaneMeters {
     connects: Counter,
     messages: Counter,
     unread: Counter,
@@ -367,7 +358,7 @@ struct Counts {
     waiting: Gauge,
 }
 
-impl Counts {
+impl LaneMeters {
     fn new(lane: Lane) -> Self {
         let lane = lane.as_str();
         Self {

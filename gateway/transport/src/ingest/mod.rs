@@ -1,16 +1,16 @@
-//! The three persistent MQTT sessions: what devices and stations say, parsed and handed to the
+//! The four persistent MQTT sessions: what devices and stations say, parsed and handed to the
 //! engine, and acknowledged when the engine says that what follows is on disk.
 //!
-//! The alarm lane asks for what is urgent, the status lane for Last Wills and devices that are back,
-//! the telemetry lane for everything below the root. What the others get too, and what the gateway
+//! The alarm lane asks for what is urgent, the status lane for Last Wills, devices that are back and
+//! replies, the action lane for what stations say, the telemetry lane for everything below the root. What the others get too, and what the gateway
 //! published itself, the telemetry lane acknowledges unread ([`standpipe_rules::wire::topics`]).
 //! Each is sent what the broker keeps (retained
 //! messages) when the subscription is new to it: an alarm that was kept on a misspelt topic is an
 //! alarm. However much that is, live alarms do not wait behind it: they come on the alarm lane.
 //!
-//! Until the status lane was there, the alarm lane had the statuses. What the broker keeps for a
-//! session of that time is taken from it, and its filter is given back when the status lane has
-//! it: for a moment both get a status, which changes nothing, and none is lost.
+//! Until the status and the action lane were there, the alarm lane had what is theirs now. What the
+//! broker keeps for a session of that time is taken from it, and its filters are given back when
+//! the other lane has them ([`moved`]): for a moment both get a message, and none is lost.
 //!
 //! A lane is up when the broker has granted its subscriptions (SUBACK); what its session had kept
 //! may come before that.
@@ -31,16 +31,18 @@
 //! Not here: the connection itself ([`crate::mqtt`]), what a message means (`standpipe-rules`).
 
 mod lane;
+mod moved;
 pub mod window;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use standpipe_engine::feed::Feed;
-use standpipe_engine::source::{Facts, Queue, Sight};
+use standpipe_engine::source::{Facts, QueueKind, SourceNeed};
 use standpipe_machine::clock::Clock;
 use standpipe_machine::limits::{
-    BULK_QUEUE, RECEIVE_MAXIMUM, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
+    ACTION_QUEUE, BULK_QUEUE, RECEIVE_MAXIMUM, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
 };
 use standpipe_rules::wire::decoder::Decoder;
 use standpipe_rules::wire::topics;
@@ -61,7 +63,7 @@ const LINGER: Duration = Duration::from_millis(2);
 
 /// What the lanes are made with.
 #[derive(Clone)]
-pub struct Setup {
+pub struct LaneSetup {
     /// Where to.
     pub broker: Broker,
     /// The root of all topics.
@@ -72,37 +74,39 @@ pub struct Setup {
     pub decoder: Arc<dyn Decoder>,
     /// What time it is.
     pub clock: Clock,
-    /// Whether the status lane has its filter. The lanes of one gateway share it.
-    pub statuses: Granted,
+    /// Which lanes have filters that were the alarm lane's. The lanes of one gateway share it.
+    pub granted: Granted,
 }
 
-/// Whether the broker has granted a lane what it asks for, as another lane sees it.
+/// Which lanes the broker has granted what they ask for, as another lane sees it.
 #[derive(Clone, Debug, Default)]
-pub struct Granted(Arc<watch::Sender<bool>>);
+pub struct Granted(Arc<watch::Sender<HashSet<Lane>>>);
 
 impl Granted {
-    fn set(&self) {
-        self.0.send_replace(true);
+    fn set(&self, lane: Lane) {
+        self.0.send_if_modified(|granted| granted.insert(lane));
     }
 
-    fn is_set(&self) -> bool {
-        *self.0.borrow()
+    fn has(&self, lane: Lane) -> bool {
+        self.0.borrow().contains(&lane)
     }
 
     /// Returns when it is granted.
-    async fn wait(&self) {
+    async fn wait(&self, lane: Lane) {
         // The sender is ours, so that it does not end.
-        drop(self.0.subscribe().wait_for(|granted| *granted).await);
+        drop(self.0.subscribe().wait_for(|granted| granted.contains(&lane)).await);
     }
 }
 
 /// Which of the sessions with the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lane {
-    /// Alarms, replies, actions, presence.
+    /// Alarms, and the chain's heartbeat.
     Alarm,
-    /// Last Wills, and devices that are back.
+    /// Last Wills, devices that are back, and replies.
     Status,
+    /// What stations say: actions, presence.
+    Action,
     /// Readings, and everything that no filter can name.
     Telemetry,
 }
@@ -114,6 +118,7 @@ impl Lane {
         match self {
             Self::Alarm => "alarm",
             Self::Status => "status",
+            Self::Action => "action",
             Self::Telemetry => "telemetry",
         }
     }
@@ -121,16 +126,22 @@ impl Lane {
 
 /// One lane, to be started.
 #[must_use]
-pub fn lane(setup: &Setup, lane: Lane) -> Feed {
+pub fn lane(setup: &LaneSetup, lane: Lane) -> Feed {
     Feed::of(lane::LaneSource::new(setup.clone(), lane))
 }
 
 /// What the engine must know of a lane.
 fn facts(lane: Lane) -> Facts {
     match lane {
-        Lane::Alarm => Facts::new("alarm", "alarm_lane", Queue::Urgent, Sight::Needed),
-        Lane::Status => Facts::new("status", "status_lane", Queue::Statuses, Sight::Needed),
-        Lane::Telemetry => Facts::new("telemetry", "telemetry_lane", Queue::Bulk, Sight::Needed),
+        Lane::Alarm => Facts::new("alarm", "alarm_lane", QueueKind::Urgent, SourceNeed::Needed),
+        Lane::Status => {
+            Facts::new("status", "status_lane", QueueKind::Statuses, SourceNeed::Needed)
+        }
+        // Without it no device falls silent: nothing of them comes by it.
+        Lane::Action => Facts::new("action", "action_lane", QueueKind::Actions, SourceNeed::Extra),
+        Lane::Telemetry => {
+            Facts::new("telemetry", "telemetry_lane", QueueKind::Bulk, SourceNeed::Needed)
+        }
     }
 }
 
@@ -139,6 +150,7 @@ fn filters(root: &str, lane: Lane) -> Vec<String> {
     let below: &[&str] = match lane {
         Lane::Alarm => &topics::ALARM_LANE,
         Lane::Status => &topics::STATUS_LANE,
+        Lane::Action => &topics::ACTION_LANE,
         Lane::Telemetry => &topics::READINGS_LANE,
     };
     below_root(root, below)
@@ -153,6 +165,7 @@ const fn limits(lane: Lane) -> Limits {
         // Half the urgent queue: the rest is for people's asks and the senders' reports.
         Lane::Alarm => Limits { messages: URGENT_QUEUE / 2, bytes: STAGED_BYTES - HEAVIEST },
         Lane::Status => Limits { messages: STATUS_QUEUE, bytes: STAGED_BYTES - HEAVIEST },
+        Lane::Action => Limits { messages: ACTION_QUEUE, bytes: STAGED_BYTES - HEAVIEST },
         Lane::Telemetry => Limits { messages: BULK_QUEUE, bytes: STAGED_BYTES - HEAVIEST },
     }
 }
@@ -161,8 +174,9 @@ fn hello(gateway: &str, lane: Lane) -> Hello {
     let half = u16::try_from(limits(lane).messages / 2).unwrap_or(u16::MAX);
     let most = match lane {
         Lane::Alarm | Lane::Telemetry => RECEIVE_MAXIMUM,
-        // A detector that is back overtakes what is here, and nothing that is still there.
-        Lane::Status => u16::MAX,
+        // A detector that is back, and another station's action, overtake what is here, and nothing that
+        // is still there.
+        Lane::Status | Lane::Action => u16::MAX,
     };
     Hello {
         client_id: format!("standpipe-{}-{gateway}", lane.as_str()),
@@ -176,18 +190,21 @@ fn hello(gateway: &str, lane: Lane) -> Hello {
 #[cfg(test)]
 mod tests {
     use super::{Lane, filters, hello, limits};
-    use standpipe_machine::limits::{BULK_QUEUE, STATUS_QUEUE, URGENT_QUEUE};
+    use standpipe_machine::limits::{ACTION_QUEUE, BULK_QUEUE, STATUS_QUEUE, URGENT_QUEUE};
 
     #[test]
     fn the_lanes_share_nothing_and_miss_nothing() {
         assert_eq!(filters("r/v1", Lane::Telemetry), ["r/v1/#"]);
         let alarm = filters("r/v1", Lane::Alarm);
-        for filter in ["+/+/alarm", "+/+/alarms", "+/+/reply", "stations/+/actions"] {
+        for filter in ["+/+/alarm", "+/+/alarms", "gateway/chain"] {
             assert!(alarm.contains(&format!("r/v1/{filter}")), "{filter}");
         }
-        assert_eq!(filters("r/v1", Lane::Status), ["r/v1/+/+/status"]);
+        assert_eq!(filters("r/v1", Lane::Status), ["r/v1/+/+/status", "r/v1/+/+/reply"]);
+        let said = ["r/v1/stations/+/actions", "r/v1/stations/+/presence"];
+        assert_eq!(filters("r/v1", Lane::Action), said);
         assert_eq!(hello("7k2m", Lane::Alarm).client_id, "standpipe-alarm-7k2m");
         assert_eq!(hello("7k2m", Lane::Status).client_id, "standpipe-status-7k2m");
+        assert_eq!(hello("7k2m", Lane::Action).client_id, "standpipe-action-7k2m");
         assert_eq!(hello("7k2m", Lane::Telemetry).client_id, "standpipe-telemetry-7k2m");
     }
 
@@ -196,6 +213,7 @@ mod tests {
         for (lane, queue) in [
             (Lane::Alarm, URGENT_QUEUE),
             (Lane::Status, STATUS_QUEUE),
+            (Lane::Action, ACTION_QUEUE),
             (Lane::Telemetry, BULK_QUEUE),
         ] {
             assert!(usize::from(hello("g", lane).receive_maximum) <= limits(lane).messages);

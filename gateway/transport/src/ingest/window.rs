@@ -22,29 +22,29 @@ pub struct Limits {
 
 /// The unacknowledged messages of one connection, in order of arrival.
 #[derive(Debug)]
-pub struct Window {
+pub struct ReceiveWindow {
     limits: Limits,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Unacknowledged>,
     bytes: usize,
 }
 
 /// One of them.
 #[derive(Clone, Copy, Debug)]
-struct Waiting {
+struct Unacknowledged {
     pkid: u16,
     bytes: usize,
-    state: State,
+    state: AckState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum AckState {
     /// The engine has it.
     Engine,
     /// What follows from it is on disk, or nobody reads it: only its turn is missing.
     Done,
 }
 
-impl Window {
+impl ReceiveWindow {
     /// Nothing on its way.
     #[must_use]
     pub const fn new(limits: Limits) -> Self {
@@ -71,13 +71,13 @@ impl Window {
 
     /// A message was handed over.
     pub fn took(&mut self, pkid: u16, bytes: usize) {
-        self.waiting.push_back(Waiting { pkid, bytes, state: State::Engine });
+        self.waiting.push_back(Unacknowledged { pkid, bytes, state: AckState::Engine });
         self.bytes += bytes;
     }
 
     /// A message was passed over unread.
     pub fn passed_over(&mut self, pkid: u16) {
-        self.waiting.push_back(Waiting { pkid, bytes: 0, state: State::Done });
+        self.waiting.push_back(Unacknowledged { pkid, bytes: 0, state: AckState::Done });
     }
 
     /// What follows from these messages is on disk. What is not known here is not for this
@@ -85,9 +85,9 @@ impl Window {
     pub fn done(&mut self, pkids: &[u16]) {
         for pkid in pkids {
             let mut unfinished =
-                self.waiting.iter_mut().filter(|waiting| waiting.state == State::Engine);
+                self.waiting.iter_mut().filter(|waiting| waiting.state == AckState::Engine);
             if let Some(message) = unfinished.find(|waiting| waiting.pkid == *pkid) {
-                message.state = State::Done;
+                message.state = AckState::Done;
                 self.bytes -= std::mem::take(&mut message.bytes);
             }
         }
@@ -95,7 +95,8 @@ impl Window {
 
     /// Those whose turn has come: done, and nothing before them is not.
     pub fn take_turn(&mut self) -> Vec<u16> {
-        let count = self.waiting.iter().take_while(|waiting| waiting.state == State::Done).count();
+        let count =
+            self.waiting.iter().take_while(|waiting| waiting.state == AckState::Done).count();
         self.waiting.drain(..count).map(|waiting| waiting.pkid).collect()
     }
 
@@ -108,11 +109,11 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use super::{Limits, Window};
+    use super::{Limits, ReceiveWindow};
 
     #[test]
     fn it_closes_at_either_limit_and_opens_when_something_is_done() {
-        let mut window = Window::new(Limits { messages: 3, bytes: 100 });
+        let mut window = ReceiveWindow::new(Limits { messages: 3, bytes: 100 });
         assert!(window.is_open() && window.is_empty());
         window.took(1, 99);
         assert!(window.is_open(), "one byte left: one more message, whatever its size");
@@ -129,7 +130,7 @@ mod tests {
 
     #[test]
     fn acknowledgements_go_out_in_the_order_of_arrival() {
-        let mut window = Window::new(Limits { messages: 9, bytes: 100 });
+        let mut window = ReceiveWindow::new(Limits { messages: 9, bytes: 100 });
         window.passed_over(1);
         assert_eq!(window.take_turn(), [1], "nothing is before it");
         window.took(2, 10);
@@ -150,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_it_does_not_know_is_not_acknowledged() {
-        let mut window = Window::new(Limits { messages: 3, bytes: 100 });
+        let mut window = ReceiveWindow::new(Limits { messages: 3, bytes: 100 });
         window.took(7, 10);
         window.done(&[8]);
         assert!(window.take_turn().is_empty());

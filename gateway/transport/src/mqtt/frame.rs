@@ -16,7 +16,7 @@ pub enum Frame<'a> {
         /// Which.
         pkid: u16,
         /// What became of it.
-        receipt: Receipt,
+        receipt: PublishReceipt,
     },
     /// The broker has taken our subscriptions, or some of them.
     SubAck {
@@ -33,7 +33,7 @@ pub enum Frame<'a> {
 
 /// What became of one of our publishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Receipt {
+pub enum PublishReceipt {
     /// The broker has it, and passes it on to whoever listens. Whether anybody does is not told: the
     /// gateway listens to everything itself.
     Taken,
@@ -128,9 +128,9 @@ fn other(frame: &[u8]) -> Result<Frame<'_>, BadFrame> {
         Packet::PubAck(ack) => {
             let taken = [PubAckReason::Success, PubAckReason::NoMatchingSubscribers];
             let receipt = if taken.contains(&ack.reason) {
-                Receipt::Taken
+                PublishReceipt::Taken
             } else {
-                Receipt::Refused(ack.reason)
+                PublishReceipt::Refused(ack.reason)
             };
             Ok(Frame::PubAck { pkid: ack.pkid, receipt })
         }
@@ -188,7 +188,7 @@ fn short() -> BadFrame {
 
 #[cfg(test)]
 mod tests {
-    use super::{BadFrame, Frame, Publish, Receipt, frame_length, read};
+    use super::{BadFrame, Frame, Publish, PublishReceipt, frame_length, read};
     use proptest::prelude::*;
     use rumqttc::v5::mqttbytes::QoS;
     use rumqttc::v5::mqttbytes::v5::{
@@ -248,9 +248,9 @@ mod tests {
     fn what_a_broker_may_also_say() {
         let refused = PubAck { pkid: 9, reason: PubAckReason::NotAuthorized, properties: None };
         for (story, bytes, expected) in [
-            ("taken",      vec![0x40, 2, 0, 9],                  Frame::PubAck { pkid: 9, receipt: Receipt::Taken }),
-            ("nobody listens", vec![0x40, 4, 0, 9, 0x10, 0],     Frame::PubAck { pkid: 9, receipt: Receipt::Taken }),
-            ("refused",    written(&Packet::PubAck(refused)),    Frame::PubAck { pkid: 9, receipt: Receipt::Refused(PubAckReason::NotAuthorized) }),
+            ("taken",      vec![0x40, 2, 0, 9],                  Frame::PubAck { pkid: 9, receipt: PublishReceipt::Taken }),
+            ("nobody listens", vec![0x40, 4, 0, 9, 0x10, 0],     Frame::PubAck { pkid: 9, receipt: PublishReceipt::Taken }),
+            ("refused",    written(&Packet::PubAck(refused)),    Frame::PubAck { pkid: 9, receipt: PublishReceipt::Refused(PubAckReason::NotAuthorized) }),
             ("subscribed", vec![0x90, 4, 0, 1, 0, 1],            Frame::SubAck { refused: vec![] }),
             ("let go",     vec![0xB0, 4, 0, 2, 0, 0x11],         Frame::UnsubAck),
             ("let go, v3", vec![0xB0, 2, 0, 2],                  Frame::UnsubAck),

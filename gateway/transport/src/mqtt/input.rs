@@ -8,7 +8,7 @@ use super::frame::{BadFrame, frame_length};
 const INPUT: usize = 64 * 1024;
 
 /// A buffer that grows to the biggest packet and shrinks again.
-pub(super) struct Input {
+pub(super) struct ReceiveBuffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
@@ -16,7 +16,7 @@ pub(super) struct Input {
     wanted: usize,
 }
 
-impl Input {
+impl ReceiveBuffer {
     pub fn new() -> Self {
         Self { bytes: vec![0; INPUT], start: 0, end: 0, wanted: 0 }
     }
@@ -70,7 +70,7 @@ impl Input {
 
 #[cfg(test)]
 mod tests {
-    use super::{INPUT, Input};
+    use super::{INPUT, ReceiveBuffer};
 
     fn publish(payload: usize) -> Vec<u8> {
         let length = 4 + payload;
@@ -90,7 +90,7 @@ mod tests {
         let frames: Vec<_> = [3, 40_000, 0, 200_000, 5, 1_000_000, 1].map(publish).into();
         let stream = frames.concat();
         for step in [1_000, 65_536, 7] {
-            let (mut input, mut sent, mut seen) = (Input::new(), 0, Vec::new());
+            let (mut input, mut sent, mut seen) = (ReceiveBuffer::new(), 0, Vec::new());
             while sent < stream.len() {
                 let space = input.space();
                 let take = step.min(space.len()).min(stream.len() - sent);

@@ -21,7 +21,7 @@ use tokio_util::bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
 use super::broker::{Broker, CONNECT_TIMEOUT, Stream};
 use super::frame::{BadFrame, Frame, read};
-use super::input::Input;
+use super::input::ReceiveBuffer;
 
 /// After this long without a word from us the broker counts us as gone (times 1.5).
 pub const KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -110,7 +110,7 @@ pub enum LinkError {
 /// One connection to the broker.
 pub struct Link {
     stream: Box<dyn Stream>,
-    input: Input,
+    input: ReceiveBuffer,
     output: BytesMut,
     /// What was written may still be in the stream's own buffer, as with TLS.
     unflushed: bool,
@@ -153,7 +153,7 @@ impl Link {
         pulse.reset();
         Self {
             stream,
-            input: Input::new(),
+            input: ReceiveBuffer::new(),
             output: BytesMut::new(),
             unflushed: false,
             pulse,

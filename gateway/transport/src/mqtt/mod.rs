@@ -24,6 +24,6 @@ mod input;
 pub mod link;
 
 pub use broker::{BadBroker, Broker};
-pub use frame::{Frame, Publish, Receipt};
+pub use frame::{Frame, Publish, PublishReceipt};
 pub use link::{Hello, Link, LinkError, Outgoing, Will};
 pub use rumqttc::v5::mqttbytes::v5::PubAckReason;

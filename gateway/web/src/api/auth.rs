@@ -30,9 +30,9 @@ const ADMIN: &str = "admin";
 
 /// The administrator's bearer token.
 #[derive(Clone)]
-pub struct Token(Box<str>);
+pub struct AdminToken(Box<str>);
 
-impl Token {
+impl AdminToken {
     /// `None` for an empty one, which is as good as none.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
@@ -43,11 +43,11 @@ impl Token {
 
 /// Who is let in at all.
 #[derive(Clone)]
-pub enum Door {
+pub enum Access {
     /// Whoever has a session or a token.
     Accounts {
         /// The administrator's own.
-        admin: Option<Token>,
+        admin: Option<AdminToken>,
     },
     /// Everybody on this machine.
     ThisMachine {
@@ -99,8 +99,8 @@ impl Who {
 /// 503 when the accounts can't be read.
 pub async fn known(api: &ApiState, headers: &HeaderMap) -> Result<Who, Problem> {
     let admin = match &api.door {
-        Door::ThisMachine { csrf } => return this_machine(headers, csrf),
-        Door::Accounts { admin } => admin,
+        Access::ThisMachine { csrf } => return this_machine(headers, csrf),
+        Access::Accounts { admin } => admin,
     };
     let now = api.clock.now();
     if let Some(sent) = text(headers, header::AUTHORIZATION.as_str()) {
@@ -200,13 +200,13 @@ impl From<AccountError> for Problem {
 mod tests {
     use axum::http::{HeaderMap, HeaderValue, header};
 
-    use super::{COOKIE, Token, cookie, is_loopback};
+    use super::{AdminToken, COOKIE, cookie, is_loopback};
 
     #[test]
     fn an_empty_token_is_none() {
-        assert!(Token::new(" s3cret\n").is_some());
-        assert!(Token::new("").is_none());
-        assert!(Token::new(" \n").is_none());
+        assert!(AdminToken::new(" s3cret\n").is_some());
+        assert!(AdminToken::new("").is_none());
+        assert!(AdminToken::new(" \n").is_none());
     }
 
     #[test]

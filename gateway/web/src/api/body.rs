@@ -9,6 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use standpipe_rules::{Ms, plain};
+use ulid::Ulid;
 use utoipa::ToSchema;
 
 use super::params::moment;
@@ -62,14 +63,14 @@ pub fn signed(by: &str, who: &Who) -> Result<Box<str>, Problem> {
     expecting = "not a moment: use Unix milliseconds or a time such as \
                                2026-11-23T08:00:00Z or 2026-11-23 (UTC)"
 )]
-pub enum Moment {
+pub enum MomentBody {
     /// Unix ms.
     Ms(Ms),
     /// ISO 8601, such as `2026-11-23T08:00:00Z` or `2026-11-23` (UTC).
     Text(String),
 }
 
-impl Moment {
+impl MomentBody {
     /// The moment; `field`: the member that says it.
     ///
     /// # Errors
@@ -97,10 +98,28 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
-/// A JSON body. It must say that it is one: a form of a foreign web page can't.
-pub struct Body<T>(pub T);
+/// The `{id}` of a path that is a ULID, which is one in either case, as we write it. What is none is as it
+/// was sent: nothing has that id.
+pub struct UlidId(pub String);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+impl<S: Send + Sync> FromRequestParts<S> for UlidId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Id::from_request_parts(parts, state).await.map(|Id(id)| Self(canonical(id)))
+    }
+}
+
+/// A ULID as we write it, in capitals; anything else as it is.
+#[must_use]
+pub fn canonical(id: String) -> String {
+    Ulid::from_string(&id).map_or(id, |ulid| ulid.to_string())
+}
+
+/// A JSON body. It must say that it is one: a form of a foreign web page can't.
+pub struct JsonBody<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {

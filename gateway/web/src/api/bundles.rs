@@ -15,7 +15,7 @@ use standpipe_store::views::bundles::{self as view, BundleRecord, BundledMember}
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::body::{self, Body, Id};
+use super::body::{self, JsonBody, UlidId};
 use super::params::Params;
 use super::problem::Problem;
 use crate::api::who::Who;
@@ -25,7 +25,8 @@ const AT_ONCE: usize = 256;
 
 /// A bundle, with a page of what it carries.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Bundle {
+#[schema(as = Bundle)]
+pub struct BundleJson {
     /// Its id: `page_id` of the message, and its `Idempotency-Key`.
     page_id: String,
     /// The webhook that it is for.
@@ -41,7 +42,7 @@ pub struct Bundle {
     /// How many of its incidents nobody has acknowledged.
     open: u32,
     /// What it carries; those that nobody has acknowledged first.
-    items: Vec<Member>,
+    items: Vec<BundleMemberJson>,
     /// Which page, from 1.
     page: u32,
     /// How many pages there are, at least 1.
@@ -53,7 +54,7 @@ pub struct Bundle {
 /// A page that a bundle carries.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = BundledPage)]
-pub struct Member {
+pub struct BundleMemberJson {
     /// The incident that it is about.
     incident: String,
     /// Its own id.
@@ -68,7 +69,7 @@ pub struct Member {
     severity: &'static str,
 }
 
-impl From<BundledMember> for Member {
+impl From<BundledMember> for BundleMemberJson {
     fn from(member: BundledMember) -> Self {
         let BundledMember { page_id, incident, station: _ } = member;
         Self {
@@ -101,7 +102,7 @@ pub struct Act {
 /// What came of it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = BundleAction)]
-pub struct Done {
+pub struct BundleActionJson {
     /// Incidents that were acknowledged now.
     done: usize,
     /// Incidents of which you may not, or that somebody else took at that moment.
@@ -113,20 +114,20 @@ pub struct Done {
     operation_id = "get_bundle",
     params(("id" = String, Path, description = "`page_id` of its message"),
         ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
-    responses((status = 200, body = Bundle), (status = 400, body = super::problem::Body),
-        (status = 404, body = super::problem::Body)))]
+    responses((status = 200, body = BundleJson), (status = 400, body = super::problem::ProblemJson),
+        (status = 404, body = super::problem::ProblemJson)))]
 pub async fn one(
     State(api): State<Arc<ApiState>>,
     who: Who,
-    Id(id): Id,
+    UlidId(id): UlidId,
     uri: Uri,
-) -> Result<Json<Bundle>, Problem> {
+) -> Result<Json<BundleJson>, Problem> {
     let page = Params::read(&uri, &["page", "per_page"])?.page()?;
     let record = record(&api, &who, &id).await?;
     let (area, of) = (who.area.clone(), id.clone());
     let list = api.store.read(move |db| view::members(db, &area, &of, page)).await?;
     let BundleRecord { receiver, at, delivered_at, gave_up_at, superseded_at, open } = record;
-    Ok(Json(Bundle {
+    Ok(Json(BundleJson {
         page_id: id,
         receiver,
         at,
@@ -134,7 +135,7 @@ pub async fn one(
         gave_up_at,
         superseded_at,
         open,
-        items: list.items.into_iter().map(Member::from).collect(),
+        items: list.items.into_iter().map(BundleMemberJson::from).collect(),
         page: list.page,
         pages: list.pages,
         total: list.total,
@@ -155,16 +156,16 @@ pub async fn record(api: &ApiState, who: &Who, id: &str) -> Result<BundleRecord,
 #[utoipa::path(post, path = "/api/v1/bundles/{id}/actions", tag = "incidents",
     operation_id = "act_on_bundle",
     params(("id" = String, Path)), request_body = Act,
-    responses((status = 200, body = Done), (status = 400, body = super::problem::Body),
-        (status = 403, body = super::problem::Body), (status = 404, body = super::problem::Body),
-        (status = 503, body = super::problem::Body)))]
+    responses((status = 200, body = BundleActionJson), (status = 400, body = super::problem::ProblemJson),
+        (status = 403, body = super::problem::ProblemJson), (status = 404, body = super::problem::ProblemJson),
+        (status = 503, body = super::problem::ProblemJson)))]
 pub async fn act(
     State(api): State<Arc<ApiState>>,
     who: Who,
-    Id(id): Id,
+    UlidId(id): UlidId,
     uri: Uri,
-    Body(body): Body<Act>,
-) -> Result<Json<Done>, Problem> {
+    JsonBody(body): JsonBody<Act>,
+) -> Result<Json<BundleActionJson>, Problem> {
     Params::read(&uri, &[])?;
     if body.action != ActionKind::Acknowledge {
         let detail =
@@ -184,13 +185,13 @@ pub async fn acknowledge(
     who: &Who,
     id: &str,
     (by, note): (Box<str>, Box<str>),
-) -> Result<Done, Problem> {
+) -> Result<BundleActionJson, Problem> {
     let kind = ActionKind::Acknowledge;
     who.needs(Right::Act(kind))?;
     record(api, who, id).await?;
     let (area, of) = (who.area.clone(), id.to_owned());
     let open = api.store.read(move |db| view::open(db, &area, &of)).await?;
-    let mut came = Done { done: 0, refused: 0 };
+    let mut came = BundleActionJson { done: 0, refused: 0 };
     for some in open.chunks(AT_ONCE) {
         let each = some.iter().map(|incident| {
             let action = Action { incident: *incident, kind, by: by.clone(), note: note.clone() };

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
-use standpipe_rules::orders::{Asked, Command, Order, OrderRefused};
+use standpipe_rules::orders::{CommandRequest, DeviceCommand, Order, OrderRefused};
 use standpipe_shared::Verb;
 use standpipe_store::accounts::Right;
 use standpipe_store::views::commands::{self as view, CommandOf};
@@ -14,11 +14,11 @@ use ulid::Ulid;
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::body::{Body, Id, signed};
+use super::body::{Id, JsonBody, canonical, signed};
 use super::devices;
 use super::list::List;
 use super::params::Params;
-use super::problem::{Code, Fault, Problem, Thing};
+use super::problem::{Fault, Problem, ProblemCode, Thing};
 use super::schema::CommandRow;
 use crate::api::who::Who;
 
@@ -31,7 +31,7 @@ pub struct CommandItem {
     /// What was asked, and what came of it.
     #[serde(flatten)]
     #[schema(value_type = CommandRow)]
-    command: Command,
+    command: DeviceCommand,
 }
 
 /// What a device shall do.
@@ -56,8 +56,8 @@ pub struct Ask {
     operation_id = "list_commands",
     params(("id" = String, Path), ("page" = Option<u32>, Query),
         ("per_page" = Option<u32>, Query)),
-    responses((status = 200, body = List<CommandItem>), (status = 400, body = super::problem::Body),
-        (status = 404, body = super::problem::Body)))]
+    responses((status = 200, body = List<CommandItem>), (status = 400, body = super::problem::ProblemJson),
+        (status = 404, body = super::problem::ProblemJson)))]
 pub async fn list(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -73,7 +73,7 @@ pub async fn list(
 #[utoipa::path(get, path = "/api/v1/devices/{id}/commands/{command}", tag = "devices",
     operation_id = "get_command",
     params(("id" = String, Path), ("command" = String, Path)),
-    responses((status = 200, body = CommandItem), (status = 404, body = super::problem::Body)))]
+    responses((status = 200, body = CommandItem), (status = 404, body = super::problem::ProblemJson)))]
 pub async fn one(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -82,7 +82,7 @@ pub async fn one(
 ) -> Result<Json<CommandItem>, Problem> {
     Params::read(&uri, &[])?;
     devices::kind(&api, &who.area, &device).await?;
-    find(&api, device, id).await.map(Json)
+    find(&api, device, canonical(id)).await.map(Json)
 }
 
 /// Asks a device to do something. It is done when the device wakes next; `state` says how far
@@ -92,16 +92,16 @@ pub async fn one(
     params(("id" = String, Path)), request_body = Ask,
     responses((status = 202, body = CommandItem),
         (status = 400, description = "`errors` names each member, its limits and what to do",
-            body = super::problem::Body),
-        (status = 404, body = super::problem::Body),
-        (status = 409, description = "too many wait for this device", body = super::problem::Body),
-        (status = 503, body = super::problem::Body)))]
+            body = super::problem::ProblemJson),
+        (status = 404, body = super::problem::ProblemJson),
+        (status = 409, description = "too many wait for this device", body = super::problem::ProblemJson),
+        (status = 503, body = super::problem::ProblemJson)))]
 pub async fn ask(
     State(api): State<Arc<ApiState>>,
     who: Who,
     Id(id): Id,
     uri: Uri,
-    Body(body): Body<Ask>,
+    JsonBody(body): JsonBody<Ask>,
 ) -> Result<(StatusCode, Json<CommandItem>), Problem> {
     Params::read(&uri, &[])?;
     // Whoever stands beside a device may ask it to speak; it starts again for its keeper.
@@ -124,15 +124,15 @@ pub async fn ask(
 }
 
 impl Ask {
-    fn asked(&self, who: &Who) -> Result<Asked, Problem> {
+    fn asked(&self, who: &Who) -> Result<CommandRequest, Problem> {
         let by = signed(&self.by, who)?;
-        Asked::new(self.command, self.seconds, self.expires_s, &by).map_err(|bad| {
+        CommandRequest::new(self.command, self.seconds, self.expires_s, &by).map_err(|bad| {
             let fault = |wrong: &standpipe_rules::orders::BadCommand| Fault {
                 field: wrong.field(),
                 detail: wrong.to_string(),
             };
             let faults: Vec<Fault> = bad.iter().map(fault).collect();
-            Problem::bad_members(Code::BadCommand, "Command out of range", &faults)
+            Problem::bad_members(ProblemCode::BadCommand, "Command out of range", &faults)
         })
     }
 }

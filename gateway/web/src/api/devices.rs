@@ -20,7 +20,7 @@ use standpipe_store::views::devices::{
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::body::{Body, Id};
+use super::body::{Id, JsonBody};
 use super::list::List;
 use super::params::Params;
 use super::problem::{Problem, Thing};
@@ -59,13 +59,13 @@ pub struct DeviceItem {
     #[schema(value_type = Option<String>)]
     trust_reason: Option<TrustReason>,
     /// What it said of itself when it last started; null: nothing.
-    status: Option<Status>,
+    status: Option<StatusJson>,
 }
 
 /// What a device said of itself when it last started; null: not said.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = DeviceStatus)]
-pub struct Status {
+pub struct StatusJson {
     /// When it arrived.
     pub at: Ms,
     /// Start count.
@@ -82,7 +82,7 @@ pub struct Status {
     pub storage: Option<String>,
 }
 
-impl From<StatusNow> for Status {
+impl From<StatusNow> for StatusJson {
     fn from(status: StatusNow) -> Self {
         let StatusNow { at, boot, firmware, model, reset, lost, storage } = status;
         Self { at, boot, firmware, model, reset, lost, storage }
@@ -147,7 +147,7 @@ pub fn status_filters(said: &[(&'static str, String)]) -> Vec<StatusFilter> {
         ("storage" = Option<String>, Query, description = "likewise"),
         ("status" = Option<String>, Query, description = "lost: messages; storage_fault; none: never said anything of itself; no_firmware, no_model, no_reset: did not say it"),
         ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
-    responses((status = 200, body = List<DeviceItem>), (status = 400, body = super::problem::Body)))]
+    responses((status = 200, body = List<DeviceItem>), (status = 400, body = super::problem::ProblemJson)))]
 pub async fn list(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -173,7 +173,7 @@ pub async fn list(
 #[utoipa::path(get, path = "/api/v1/devices/{id}", tag = "devices",
     operation_id = "get_device",
     params(("id" = String, Path)),
-    responses((status = 200, body = DeviceItem), (status = 404, body = super::problem::Body)))]
+    responses((status = 200, body = DeviceItem), (status = 404, body = super::problem::ProblemJson)))]
 pub async fn one(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -190,13 +190,13 @@ pub async fn one(
     params(("id" = String, Path)), request_body = Registration,
     responses((status = 200, description = "changed", body = DeviceItem),
         (status = 201, description = "registered", body = DeviceItem),
-        (status = 400, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
+        (status = 400, body = super::problem::ProblemJson), (status = 503, body = super::problem::ProblemJson)))]
 pub async fn put(
     State(api): State<Arc<ApiState>>,
     who: Who,
     Id(id): Id,
     uri: Uri,
-    Body(body): Body<serde_json::Map<String, serde_json::Value>>,
+    JsonBody(body): JsonBody<serde_json::Map<String, serde_json::Value>>,
 ) -> Result<(StatusCode, Json<DeviceItem>), Problem> {
     Params::read(&uri, &[])?;
     who.needs(Right::Devices)?;
@@ -261,7 +261,7 @@ impl DeviceItem {
             latest_at: times.map(|(field, at): (Field, Ms)| (field.as_str(), at)).collect(),
             trust: hydrant.map(|hydrant| hydrant.trust),
             trust_reason: hydrant.and_then(|hydrant| hydrant.reason),
-            status: found.status.map(Status::from),
+            status: found.status.map(StatusJson::from),
             row: device,
         }
     }

@@ -22,8 +22,8 @@ use crate::api::who::Who;
     operation_id = "get_digest",
     params(("day" = Option<String>, Query, description = "such as 2026-11-28, in the town"),
         ("station" = Option<String>, Query, description = "this station and those below it")),
-    responses((status = 200, body = super::schema::Digest),
-        (status = 400, body = super::problem::Body), (status = 404, body = super::problem::Body)))]
+    responses((status = 200, body = super::schema::DigestJson),
+        (status = 400, body = super::problem::ProblemJson), (status = 404, body = super::problem::ProblemJson)))]
 pub async fn one(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -33,7 +33,7 @@ pub async fn one(
 }
 
 /// What somebody asks for.
-pub struct Asked {
+pub struct DigestRequest {
     pub day: Day,
     /// Whether the day's hour has come.
     pub over: bool,
@@ -45,7 +45,7 @@ pub struct Asked {
 ///
 /// # Errors
 /// 400 for what is no day, or one that has not begun; 404 for a station that is none of theirs.
-pub async fn asked(api: &ApiState, who: &Who, uri: &Uri) -> Result<Asked, Problem> {
+pub async fn asked(api: &ApiState, who: &Who, uri: &Uri) -> Result<DigestRequest, Problem> {
     let params = Params::read(uri, &["day", "station"])?;
     let (hour, now) = (hour(api), api.clock.now());
     let day = match params.raw("day") {
@@ -57,7 +57,7 @@ pub async fn asked(api: &ApiState, who: &Who, uri: &Uri) -> Result<Asked, Proble
     let told = station.clone();
     let read = api.store.read(move |db| gather(db, &area, told.as_deref(), day, from..to)).await?;
     let missing = || Problem::unknown(Thing::Station, station.as_deref().unwrap_or_default());
-    Ok(Asked { day, over: over(&hour, day, now), digest: read.ok_or_else(missing)? })
+    Ok(DigestRequest { day, over: over(&hour, day, now), digest: read.ok_or_else(missing)? })
 }
 
 fn not_a_day(text: &str) -> Problem {

@@ -24,21 +24,21 @@ pub struct Fleet {
     /// How many never said anything of themselves.
     pub none: u64,
     /// By version of their firmware.
-    pub firmware: Vec<Group>,
+    pub firmware: Vec<FleetGroupJson>,
     /// By model.
-    pub model: Vec<Group>,
+    pub model: Vec<FleetGroupJson>,
     /// By the reason of their last start.
-    pub reset: Vec<Group>,
+    pub reset: Vec<FleetGroupJson>,
     /// Those with a fault of their storage, by fault.
-    pub storage: Vec<Group>,
+    pub storage: Vec<FleetGroupJson>,
     /// Those that have lost messages.
-    pub lost: Lost,
+    pub lost: FleetLostJson,
 }
 
 /// Devices that say the same; at most 100 values, those of the most devices.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = FleetGroup)]
-pub struct Group {
+pub struct FleetGroupJson {
     /// What they say; null: nothing.
     pub value: Option<String>,
     /// How many they are.
@@ -48,7 +48,7 @@ pub struct Group {
 /// Messages that were lost by the devices themselves.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = FleetLost)]
-pub struct Lost {
+pub struct FleetLostJson {
     /// How many devices have lost some.
     pub devices: u64,
     /// How many messages, by what each said last.
@@ -60,7 +60,7 @@ pub struct Lost {
 #[utoipa::path(get, path = "/api/v1/fleet", tag = "devices",
     operation_id = "get_fleet",
     params(("station" = Option<String>, Query, description = "of this station; a district's also unclaimed")),
-    responses((status = 200, body = Fleet), (status = 400, body = super::problem::Body)))]
+    responses((status = 200, body = Fleet), (status = 400, body = super::problem::ProblemJson)))]
 pub async fn one(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -81,7 +81,8 @@ pub async fn read(api: &ApiState, area: Area, station: Option<String>) -> Result
 
 impl From<FleetCounts> for Fleet {
     fn from(counts: FleetCounts) -> Self {
-        let groups = |values: Vec<FleetValue>| values.into_iter().map(Group::from).collect();
+        let groups =
+            |values: Vec<FleetValue>| values.into_iter().map(FleetGroupJson::from).collect();
         Self {
             devices: counts.devices,
             none: counts.none,
@@ -89,12 +90,12 @@ impl From<FleetCounts> for Fleet {
             model: groups(counts.model),
             reset: groups(counts.reset),
             storage: groups(counts.storage),
-            lost: Lost { devices: counts.losing_devices, messages: counts.lost_messages },
+            lost: FleetLostJson { devices: counts.losing_devices, messages: counts.lost_messages },
         }
     }
 }
 
-impl From<FleetValue> for Group {
+impl From<FleetValue> for FleetGroupJson {
     fn from(FleetValue { value, devices }: FleetValue) -> Self {
         Self { value, devices }
     }

@@ -1,6 +1,6 @@
 //! Whether the gateway lives, whether it can do its work, and what it counted.
 //!
-//! Ready: the store takes what is written, and neither lane has been away for over 30 s. History
+//! Ready: the store takes what is written, and no lane that devices need has been away for over 30 s. History
 //! that is behind is a warning: it is caught up from the store, and pages never wait for it. So is
 //! everything that a person has to mend while the work goes on ([`standpipe_engine::health::Degraded`]).
 
@@ -11,8 +11,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use standpipe_engine::health::{Health, Part, Status};
-use standpipe_engine::source::Sight;
+use standpipe_engine::health::{Health, Part, PartStatus};
+use standpipe_engine::source::SourceNeed;
 use standpipe_rules::Ms;
 use standpipe_rules::chain::stands_still;
 use utoipa::ToSchema;
@@ -28,18 +28,19 @@ pub struct Readiness {
     /// Nothing is in `reasons`.
     ready: bool,
     /// Why not.
-    reasons: Vec<Reason>,
+    reasons: Vec<FailedPartJson>,
     /// What does not work and is not needed for alarms.
-    warnings: Vec<Reason>,
+    warnings: Vec<FailedPartJson>,
     /// The parts among `warnings` that stay so until a person has dealt with them: `registry`, `config`,
-    /// `receivers`, `store_lost`, `store_rows`, `history`, `accounts`, `ids`, `http`.
+    /// `receivers`, `store_lost`, `store_rows`, `history`, `accounts`, `ids`, `http`; `actions` is over by itself, too.
     degraded: Vec<&'static str>,
 }
 
 /// One part that does not work.
 #[derive(Debug, Serialize, PartialEq, Eq, ToSchema)]
-pub struct Reason {
-    /// `store`, `alarm_lane`, `status_lane`, `telemetry_lane`, `series`, `clock` (nobody synchronises the
+#[schema(as = Reason)]
+pub struct FailedPartJson {
+    /// `store`, `alarm_lane`, `status_lane`, `action_lane`, `telemetry_lane`, `series`, `clock` (nobody synchronises the
     /// machine's clock) or `chain` (its heartbeat does not come through); one of `degraded`.
     part: Box<str>,
     /// Since when; null: it has not worked yet.
@@ -83,38 +84,41 @@ pub async fn metrics(State(api): State<Arc<ApiState>>) -> Response {
 }
 
 fn judge(health: &Health, now: Ms) -> Readiness {
-    let away = |reason: &Reason| reason.since.is_none_or(|since| now - since > LANE_AWAY_MS);
-    let mut reasons: Vec<Reason> = reason("store", &health.store).into_iter().collect();
-    let mut warnings: Vec<Reason> = reason("series", &health.series).into_iter().collect();
+    let away =
+        |reason: &FailedPartJson| reason.since.is_none_or(|since| now - since > LANE_AWAY_MS);
+    let mut reasons: Vec<FailedPartJson> = reason("store", &health.store).into_iter().collect();
+    let mut warnings: Vec<FailedPartJson> = reason("series", &health.series).into_iter().collect();
     for source in health.sources.all() {
         let list = match source.sight {
-            Sight::Needed => &mut reasons,
-            Sight::Extra => &mut warnings,
+            SourceNeed::Needed => &mut reasons,
+            SourceNeed::Extra => &mut warnings,
         };
         list.extend(reason(&source.part, &source.health).filter(away));
     }
-    if matches!(health.clock.status(), Status::Failing { .. }) {
+    if matches!(health.clock.status(), PartStatus::Failing { .. }) {
         warnings.extend(reason("clock", &health.clock));
     }
     if let Some(age) = health.chain.age(now).filter(|age| stands_still(now - age, now)) {
         let (part, since, why) = ("chain".into(), Some(now - age), CHAIN_ADVICE.into());
-        warnings.push(Reason { part, since, why });
+        warnings.push(FailedPartJson { part, since, why });
     }
     let troubles = health.degraded.list();
     let degraded = troubles.iter().map(|trouble| trouble.part.as_str()).collect();
     warnings.extend(troubles.into_iter().map(|trouble| {
         let (part, since) = (trouble.part.as_str().into(), Some(trouble.since));
-        Reason { part, since, why: trouble.why.en.into() }
+        FailedPartJson { part, since, why: trouble.why.en.into() }
     }));
     Readiness { ready: reasons.is_empty(), reasons, warnings, degraded }
 }
 
-fn reason(part: &str, says: &Part) -> Option<Reason> {
+fn reason(part: &str, says: &Part) -> Option<FailedPartJson> {
     let part = part.into();
     match says.status() {
-        Status::Fine => None,
-        Status::Starting => Some(Reason { part, since: None, why: "not working yet: wait".into() }),
-        Status::Failing { since, why } => Some(Reason { part, since, why }),
+        PartStatus::Fine => None,
+        PartStatus::Starting => {
+            Some(FailedPartJson { part, since: None, why: "not working yet: wait".into() })
+        }
+        PartStatus::Failing { since, why } => Some(FailedPartJson { part, since, why }),
     }
 }
 
@@ -123,7 +127,7 @@ mod tests {
     use super::{Part, judge};
     use standpipe_engine::Sources;
     use standpipe_engine::health::{DegradedPart, Health, Trouble};
-    use standpipe_engine::source::{Facts, Queue, Sight};
+    use standpipe_engine::source::{Facts, QueueKind, SourceNeed};
     use standpipe_rules::incidents::Text;
 
     #[test]
@@ -138,7 +142,7 @@ mod tests {
 
     /// Of a gateway with both lanes, and a source that it can do without.
     fn health() -> Health {
-        let extra = Facts::new("meters", "meters", Queue::Bulk, Sight::Extra);
+        let extra = Facts::new("meters", "meters", QueueKind::Bulk, SourceNeed::Extra);
         let lanes = Sources::urgent_and_bulk();
         Health::of(&lanes.all().iter().cloned().chain([extra]).collect())
     }
@@ -155,7 +159,7 @@ mod tests {
         Trouble { part: DegradedPart::Registry, since: 0, why, detail: String::new() }
     }
 
-    fn parts(reasons: &[super::Reason]) -> Vec<&str> {
+    fn parts(reasons: &[super::FailedPartJson]) -> Vec<&str> {
         reasons.iter().map(|reason| &*reason.part).collect()
     }
 

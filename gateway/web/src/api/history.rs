@@ -49,8 +49,8 @@ pub struct History {
         ("to" = Option<String>, Query, description = "Unix ms, RFC 3339 or a date; excluded"),
         ("step" = Option<String>, Query, description = "ms, or such as 30s, 15m, 1h, 1d; 0: raw"),
         ("field" = Option<String>, Query, description = "a measurement of a reading")),
-    responses((status = 200, body = History), (status = 400, body = super::problem::Body),
-        (status = 404, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
+    responses((status = 200, body = History), (status = 400, body = super::problem::ProblemJson),
+        (status = 404, body = super::problem::ProblemJson), (status = 503, body = super::problem::ProblemJson)))]
 pub async fn json(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -66,7 +66,7 @@ pub async fn json(
     params(("id" = String, Path), ("from" = Option<String>, Query), ("to" = Option<String>, Query),
         ("step" = Option<String>, Query), ("field" = Option<String>, Query)),
     responses((status = 200, body = String, content_type = "text/csv"),
-        (status = 400, body = super::problem::Body), (status = 404, body = super::problem::Body)))]
+        (status = 400, body = super::problem::ProblemJson), (status = 404, body = super::problem::ProblemJson)))]
 pub async fn csv(
     State(api): State<Arc<ApiState>>,
     who: Who,

@@ -25,16 +25,17 @@ use ulid::Ulid;
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::body::{self, Body, Id};
+use super::body::{self, Id, JsonBody};
 use super::list::List;
 use super::params::Params;
 use super::problem::{Problem, Thing};
-use super::schema::{Incident, WholeIncident};
+use super::schema::{IncidentJson, WholeIncident};
 use crate::api::who::Who;
 
 /// One line of a trail.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Hop {
+#[schema(as = Hop)]
+pub struct HopJson {
     /// When.
     at: Ms,
     /// What: `measured`, `received`, `raised`, `paged`, `delivered`, `shown`, `acknowledged` …
@@ -56,7 +57,7 @@ pub struct Hop {
     actor: String,
 }
 
-impl Hop {
+impl HopJson {
     fn of(entry: TrailRow) -> serde_json::Result<Self> {
         let TrailRow { at, hop, by, detail, code, actor } = entry;
         let (name, parts) = coded::named(&code)?;
@@ -93,7 +94,7 @@ pub struct Act {
         ("from" = Option<String>, Query, description = "opened at or after: Unix ms, RFC 3339 or a date"),
         ("to" = Option<String>, Query, description = "opened before: Unix ms, RFC 3339 or a date"),
         ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
-    responses((status = 200, body = List<Incident>), (status = 400, body = super::problem::Body)))]
+    responses((status = 200, body = List<IncidentJson>), (status = 400, body = super::problem::ProblemJson)))]
 pub async fn list(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -126,7 +127,7 @@ fn filter(params: &Params) -> Result<IncidentFilter, Problem> {
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents",
     operation_id = "get_incident",
     params(("id" = String, Path)),
-    responses((status = 200, body = WholeIncident), (status = 404, body = super::problem::Body)))]
+    responses((status = 200, body = WholeIncident), (status = 404, body = super::problem::ProblemJson)))]
 pub async fn one(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -143,7 +144,7 @@ pub async fn one(
     operation_id = "get_incident_cap",
     params(("id" = String, Path)),
     responses((status = 200, description = "CAP 1.2, XML", content_type = "application/cap+xml"),
-        (status = 404, body = super::problem::Body)))]
+        (status = 404, body = super::problem::ProblemJson)))]
 pub async fn cap(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -167,17 +168,17 @@ pub async fn cap(
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/actions", tag = "incidents",
     operation_id = "act_on_incident",
     params(("id" = String, Path)), request_body = Act,
-    responses((status = 200, body = WholeIncident), (status = 400, body = super::problem::Body),
-        (status = 404, body = super::problem::Body),
+    responses((status = 200, body = WholeIncident), (status = 400, body = super::problem::ProblemJson),
+        (status = 404, body = super::problem::ProblemJson),
         (status = 409, description = "not now; `incident` is in the problem",
-            body = super::problem::Body),
-        (status = 503, body = super::problem::Body)))]
+            body = super::problem::ProblemJson),
+        (status = 503, body = super::problem::ProblemJson)))]
 pub async fn act(
     State(api): State<Arc<ApiState>>,
     who: Who,
     Id(id): Id,
     uri: Uri,
-    Body(body): Body<Act>,
+    JsonBody(body): JsonBody<Act>,
 ) -> Result<Json<Map<String, Value>>, Problem> {
     Params::read(&uri, &[])?;
     let incident = named(&id)?;
@@ -263,7 +264,7 @@ pub async fn whole(
 fn with_trail(record: IncidentRecord) -> serde_json::Result<Map<String, Value>> {
     let IncidentRecord { wire, trail, children } = record;
     let mut incident: Map<String, Value> = serde_json::from_str(wire.get())?;
-    let trail = trail.into_iter().map(Hop::of).collect::<serde_json::Result<Vec<Hop>>>()?;
+    let trail = trail.into_iter().map(HopJson::of).collect::<serde_json::Result<Vec<HopJson>>>()?;
     incident.insert("trail".to_owned(), serde_json::to_value(trail)?);
     incident.insert("children".to_owned(), serde_json::to_value(children)?);
     Ok(incident)

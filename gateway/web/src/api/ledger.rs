@@ -60,7 +60,7 @@ impl From<LedgerSum> for LedgerItem {
         ("to" = Option<String>, Query, description = "Unix ms, RFC 3339 or a date; excluded"),
         ("device" = Option<String>, Query, description = "one device"),
         ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
-    responses((status = 200, body = List<LedgerItem>), (status = 400, body = super::problem::Body)))]
+    responses((status = 200, body = List<LedgerItem>), (status = 400, body = super::problem::ProblemJson)))]
 pub async fn list(
     State(api): State<Arc<ApiState>>,
     who: Who,

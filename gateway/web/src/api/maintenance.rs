@@ -17,10 +17,10 @@ use ulid::Ulid;
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::body::{Body, Id, Moment, signed, text};
+use super::body::{Id, JsonBody, MomentBody, canonical, signed, text};
 use super::list::List;
 use super::params::Params;
-use super::problem::{Code, Fault, Problem, Thing};
+use super::problem::{Fault, Problem, ProblemCode, Thing};
 use super::schema::ScopeOf;
 use crate::api::who::Who;
 
@@ -78,9 +78,9 @@ pub struct Announce {
     #[schema(value_type = Vec<String>)]
     conditions: BTreeSet<Condition>,
     /// Now, when left out.
-    from: Option<Moment>,
+    from: Option<MomentBody>,
     /// Maintenance at most 30 days, a walk test at most 8 hours after `from`.
-    until: Moment,
+    until: MomentBody,
     #[serde(default)]
     by: String,
     #[serde(default)]
@@ -122,7 +122,7 @@ pub struct Exercise {
     params(("station" = Option<String>, Query, description = "with devices of this station"),
         ("device" = Option<String>, Query, description = "with this device"),
         ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
-    responses((status = 200, body = List<AnnouncementItem>), (status = 400, body = super::problem::Body)))]
+    responses((status = 200, body = List<AnnouncementItem>), (status = 400, body = super::problem::ProblemJson)))]
 pub async fn list(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -149,13 +149,13 @@ pub async fn list(
     operation_id = "announce_maintenance", request_body = Announce,
     responses((status = 201, body = AnnouncementItem),
         (status = 400, description = "`errors` names each member and what to do",
-            body = super::problem::Body),
-        (status = 503, body = super::problem::Body)))]
+            body = super::problem::ProblemJson),
+        (status = 503, body = super::problem::ProblemJson)))]
 pub async fn announce(
     State(api): State<Arc<ApiState>>,
     who: Who,
     uri: Uri,
-    Body(body): Body<Announce>,
+    JsonBody(body): JsonBody<Announce>,
 ) -> Result<(StatusCode, Json<AnnouncementItem>), Problem> {
     Params::read(&uri, &[])?;
     let announcement = body.announcement(&who, api.clock.now())?;
@@ -168,13 +168,13 @@ pub async fn announce(
     operation_id = "make_exercise", request_body = Exercise,
     responses((status = 201, body = AnnouncementItem),
         (status = 400, description = "`errors` names each member and what to do",
-            body = super::problem::Body),
-        (status = 503, body = super::problem::Body)))]
+            body = super::problem::ProblemJson),
+        (status = 503, body = super::problem::ProblemJson)))]
 pub async fn exercise(
     State(api): State<Arc<ApiState>>,
     who: Who,
     uri: Uri,
-    Body(body): Body<Exercise>,
+    JsonBody(body): JsonBody<Exercise>,
 ) -> Result<(StatusCode, Json<AnnouncementItem>), Problem> {
     Params::read(&uri, &[])?;
     let announcement = body.announcement(&who, api.clock.now())?;
@@ -186,7 +186,7 @@ pub async fn exercise(
     operation_id = "withdraw_announcement",
     params(("id" = String, Path)),
     responses((status = 200, description = "as it was", body = AnnouncementItem),
-        (status = 404, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
+        (status = 404, body = super::problem::ProblemJson), (status = 503, body = super::problem::ProblemJson)))]
 pub async fn withdraw(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -202,8 +202,8 @@ pub async fn withdraw(
     operation_id = "withdraw_announcement_by_parameter",
     params(("id" = String, Query)),
     responses((status = 200, description = "as it was", body = AnnouncementItem),
-        (status = 400, body = super::problem::Body),
-        (status = 404, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
+        (status = 400, body = super::problem::ProblemJson),
+        (status = 404, body = super::problem::ProblemJson), (status = 503, body = super::problem::ProblemJson)))]
 pub async fn withdraw_named(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -220,6 +220,7 @@ pub async fn withdraw_named(
 /// 403, 404, 503.
 pub async fn ended(api: &ApiState, who: &Who, id: &str) -> Result<AnnouncementItem, Problem> {
     who.needs(Right::Announce)?;
+    let id = &*canonical(id.to_owned());
     let was = one(api, &Area::All, id).await?;
     let theirs =
         |item: &AnnouncementItem| item.stations.iter().all(|station| who.area.holds(station));
@@ -320,7 +321,7 @@ async fn within(api: &ApiState, who: &Who, scope: Scope) -> Result<(), Problem> 
 fn refused(bad: &[BadAnnouncement]) -> Problem {
     let fault = |wrong: &BadAnnouncement| Fault { field: wrong.field(), detail: wrong.to_string() };
     let faults: Vec<Fault> = bad.iter().map(fault).collect();
-    Problem::bad_members(Code::BadAnnouncement, "Announcement not possible", &faults)
+    Problem::bad_members(ProblemCode::BadAnnouncement, "Announcement not possible", &faults)
 }
 
 impl Announce {

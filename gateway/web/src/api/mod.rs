@@ -35,7 +35,7 @@ mod wish;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::Door;
+use auth::Access;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -70,6 +70,9 @@ const REQUEST_TIME: Duration = Duration::from_secs(10);
 pub struct ApiState {
     /// The store, to be read.
     pub store: Readers,
+    /// The same for a month's figures, which are read from all its incidents and their trails: one
+    /// report at a time, so that they keep neither pages nor programs waiting.
+    pub reports: Readers,
     /// The engine, to be asked.
     pub engine: EngineHandle,
     /// Readings as charts and exports ask for them.
@@ -79,7 +82,7 @@ pub struct ApiState {
     /// What was counted.
     pub metrics: PrometheusHandle,
     /// Who is let in at all.
-    pub door: Door,
+    pub door: Access,
     /// Who may do what.
     pub accounts: Accounts,
     /// What pages are made with: time zone, language, address.
@@ -101,7 +104,8 @@ impl ApiState {
     /// that ask for much keep no page waiting, nor pages a program.
     #[must_use]
     pub fn for_pages(&self) -> Self {
-        Self { store: self.store.another(), ..self.clone() }
+        let (store, reports) = (self.store.another(), self.reports.one_apart());
+        Self { store, reports, ..self.clone() }
     }
 
     /// Writes down what somebody did. It was done: that it can't be written down undoes nothing.

@@ -19,11 +19,11 @@ const RETRY_AFTER_S: u16 = 2;
 
 /// Why a request was not served.
 #[derive(Debug)]
-pub struct Problem(Box<Body>);
+pub struct Problem(Box<ProblemJson>);
 
 /// What a refusal is, for programs: the end of its `type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
+pub enum ProblemCode {
     /// A query parameter says something else than what is accepted.
     BadParameter,
     /// The body or a header does not say what it should.
@@ -62,7 +62,7 @@ pub enum Code {
     PartDown,
 }
 
-impl Code {
+impl ProblemCode {
     /// The name on the wire.
     const fn as_str(self) -> &'static str {
         match self {
@@ -132,7 +132,7 @@ impl Thing {
 /// The body of every error answer.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
-pub struct Body {
+pub struct ProblemJson {
     /// A name that stays: `urn:standpipe:problem:bad-parameter`.
     r#type: String,
     /// The same for every problem of this type.
@@ -147,7 +147,7 @@ pub struct Body {
     incident: Option<Value>,
     /// The same as in `type`.
     #[serde(skip)]
-    code: Code,
+    code: ProblemCode,
     /// What is not there, and its id as far as it is shown.
     #[serde(skip)]
     missing: Option<(Thing, String)>,
@@ -172,8 +172,8 @@ pub struct Fault {
 }
 
 impl Problem {
-    fn new(status: StatusCode, code: Code, title: &'static str, detail: String) -> Self {
-        Self(Box::new(Body {
+    fn new(status: StatusCode, code: ProblemCode, title: &'static str, detail: String) -> Self {
+        Self(Box::new(ProblemJson {
             r#type: format!("urn:standpipe:problem:{}", code.as_str()),
             code,
             missing: None,
@@ -192,7 +192,7 @@ impl Problem {
     }
 
     /// What it is.
-    pub fn code(&self) -> Code {
+    pub fn code(&self) -> ProblemCode {
         self.0.code
     }
 
@@ -216,22 +216,22 @@ impl Problem {
     /// 400: a query parameter says something else than what is accepted.
     pub fn bad_parameter(name: &str, value: &str, accepted: &str) -> Self {
         let detail = format!("parameter `{name}` is `{}`: use {accepted}", shown(value));
-        Self::new(StatusCode::BAD_REQUEST, Code::BadParameter, "Bad query parameter", detail)
+        Self::new(StatusCode::BAD_REQUEST, ProblemCode::BadParameter, "Bad query parameter", detail)
     }
 
     /// 400: the body or a header does not say what it should.
     pub fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, Code::BadRequest, "Bad request", detail.into())
+        Self::new(StatusCode::BAD_REQUEST, ProblemCode::BadRequest, "Bad request", detail.into())
     }
 
     /// 400: a member of the body that is no moment.
     pub fn bad_moment(field: &'static str, value: &str) -> Self {
         let detail = format!("{field} is `{}`: use {TIME}", shown(value));
-        Self::bad_members(Code::BadRequest, "Bad request", &[Fault { field, detail }])
+        Self::bad_members(ProblemCode::BadRequest, "Bad request", &[Fault { field, detail }])
     }
 
     /// 400: members of the body that say what can't be, each with what to do.
-    pub fn bad_members(code: Code, title: &'static str, faults: &[Fault]) -> Self {
+    pub fn bad_members(code: ProblemCode, title: &'static str, faults: &[Fault]) -> Self {
         let details: Vec<&str> = faults.iter().map(|fault| fault.detail.as_str()).collect();
         let mut problem = Self::new(StatusCode::BAD_REQUEST, code, title, details.join("; "));
         problem.0.errors = faults.to_vec();
@@ -242,20 +242,25 @@ impl Problem {
     pub fn unauthorized() -> Self {
         let detail = "no valid token or session: send `Authorization: Bearer …` with a token of \
                       an admin or the value of STANDPIPE_ADMIN_TOKEN, or sign in at /login";
-        Self::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, "Not signed in", detail.into())
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            ProblemCode::Unauthorized,
+            "Not signed in",
+            detail.into(),
+        )
     }
 
     /// 403: a session's request that does not prove that it comes from our own page.
     pub fn no_proof() -> Self {
         let detail = "the request does not prove that it comes from a page of the console: \
                       reload the page and try again";
-        Self::new(StatusCode::FORBIDDEN, Code::NoProof, "Not from our page", detail.into())
+        Self::new(StatusCode::FORBIDDEN, ProblemCode::NoProof, "Not from our page", detail.into())
     }
 
     /// 403: somebody who may not do that.
     pub fn not_allowed(role: &str) -> Self {
         let detail = format!("a {role} may not do that: ask somebody who may, or an admin");
-        Self::new(StatusCode::FORBIDDEN, Code::NotAllowed, "Not allowed", detail)
+        Self::new(StatusCode::FORBIDDEN, ProblemCode::NotAllowed, "Not allowed", detail)
     }
 
     /// 403: what belongs to no station, asked by somebody of some stations.
@@ -264,7 +269,7 @@ impl Problem {
             "{what} belongs to no station, and your account is of one: ask an admin of a district \
              or of all stations"
         );
-        Self::new(StatusCode::FORBIDDEN, Code::NotAllowed, "Not allowed", detail)
+        Self::new(StatusCode::FORBIDDEN, ProblemCode::NotAllowed, "Not allowed", detail)
     }
 
     /// 403: the demonstration serves this machine only.
@@ -274,7 +279,7 @@ impl Problem {
              localhost, 127.0.0.1 or [::1] from the same machine",
             shown(from)
         );
-        Self::new(StatusCode::FORBIDDEN, Code::LoopbackOnly, "Only this machine", detail)
+        Self::new(StatusCode::FORBIDDEN, ProblemCode::LoopbackOnly, "Only this machine", detail)
     }
 
     /// 400: somebody shall be of a station that is not there.
@@ -283,24 +288,24 @@ impl Problem {
             "no station `{}`: import it first, or use one of GET /api/v1/stations",
             shown(id)
         );
-        Self::new(StatusCode::BAD_REQUEST, Code::BadRequest, "Bad request", detail)
+        Self::new(StatusCode::BAD_REQUEST, ProblemCode::BadRequest, "Bad request", detail)
     }
 
     /// 404: nothing of that id.
     pub fn unknown(what: Thing, id: &str) -> Self {
         let (id, name) = (shown(id), what.as_str());
         let detail = format!("no {name} `{id}`: see GET /api/v1/{name}s");
-        Self::not_found(Code::Unknown, (what, id), detail)
+        Self::not_found(ProblemCode::Unknown, (what, id), detail)
     }
 
     /// 404: no bundle of that id.
     pub fn unknown_bundle(id: &str) -> Self {
         let id = shown(id);
         let detail = format!("no bundle `{id}`: use `page_id` of a message with `bundle`");
-        Self::not_found(Code::Unknown, (Thing::Bundle, id), detail)
+        Self::not_found(ProblemCode::Unknown, (Thing::Bundle, id), detail)
     }
 
-    fn not_found(code: Code, missing: (Thing, String), detail: String) -> Self {
+    fn not_found(code: ProblemCode, missing: (Thing, String), detail: String) -> Self {
         let mut problem = Self::new(StatusCode::NOT_FOUND, code, "Not found", detail);
         problem.0.missing = Some(missing);
         problem
@@ -310,28 +315,28 @@ impl Problem {
     pub fn unknown_profile(name: &str) -> Self {
         let name = shown(name);
         let detail = format!("no profile `{name}`: use a built-in one, or one of `[profile.NAME]`");
-        Self::not_found(Code::Unknown, (Thing::Profile, name), detail)
+        Self::not_found(ProblemCode::Unknown, (Thing::Profile, name), detail)
     }
 
     /// 404: no command of that id.
     pub fn unknown_command(id: &str) -> Self {
         let id = shown(id);
         let detail = format!("no command `{id}` of this device: see the list of them");
-        Self::not_found(Code::Unknown, (Thing::Command, id), detail)
+        Self::not_found(ProblemCode::Unknown, (Thing::Command, id), detail)
     }
 
     /// 404: no announcement of that id.
     pub fn unknown_announcement(id: &str) -> Self {
         let id = shown(id);
         let detail = format!("no announcement `{id}`, or it is over: see GET /api/v1/maintenance");
-        Self::not_found(Code::Unknown, (Thing::Announcement, id), detail)
+        Self::not_found(ProblemCode::Unknown, (Thing::Announcement, id), detail)
     }
 
     /// 404: no such path.
     pub fn no_path(path: &str) -> Self {
         let path = shown(path);
         let detail = format!("no path `{path}`: see /api/openapi.json for those there are");
-        Self::not_found(Code::NoPath, (Thing::Path, path), detail)
+        Self::not_found(ProblemCode::NoPath, (Thing::Path, path), detail)
     }
 
     /// 405: the path is there, the method is not.
@@ -341,14 +346,20 @@ impl Problem {
             shown(method),
             shown(path)
         );
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, Code::NoMethod, "Method not allowed", detail)
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            ProblemCode::NoMethod,
+            "Method not allowed",
+            detail,
+        )
     }
 
     /// 409: not in this state; the incident comes with it.
     pub fn not_now(action: &str, incident: Value) -> Self {
         let state = incident.get("state").and_then(Value::as_str).unwrap_or("unknown").to_owned();
         let detail = format!("`{action}` can't be done while the incident is `{state}`: reload it");
-        let mut problem = Self::new(StatusCode::CONFLICT, Code::NotNow, "Not possible now", detail);
+        let mut problem =
+            Self::new(StatusCode::CONFLICT, ProblemCode::NotNow, "Not possible now", detail);
         problem.0.members = incident.as_object().cloned().unwrap_or_default();
         problem.0.members.remove("title");
         problem.0.incident = Some(incident);
@@ -357,31 +368,31 @@ impl Problem {
 
     /// 409: the device has not done yet what it was told before.
     pub fn too_many(detail: String) -> Self {
-        Self::new(StatusCode::CONFLICT, Code::TooMany, "Too many at once", detail)
+        Self::new(StatusCode::CONFLICT, ProblemCode::TooMany, "Too many at once", detail)
     }
 
     /// 413: a body larger than anything this API takes.
     pub fn too_large(limit: usize) -> Self {
         let detail = format!("the body is larger than {limit} bytes: send less");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, "Body too large", detail)
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, ProblemCode::TooLarge, "Body too large", detail)
     }
 
     /// 415: a body that does not say it is JSON.
     pub fn not_json() -> Self {
         let detail = "the body is not JSON by its header: send `Content-Type: application/json`";
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        Self::new(status, Code::NotJson, "Not JSON", detail.into())
+        Self::new(status, ProblemCode::NotJson, "Not JSON", detail.into())
     }
 
     /// 503: more at once than the gateway serves, or slower than it waits.
     pub fn busy(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, "Busy", detail.into())
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, ProblemCode::Busy, "Busy", detail.into())
     }
 
     /// 503: a part the request needs does not work now.
     pub fn part_down(detail: impl Into<String>) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        Self::new(status, Code::PartDown, "A part does not work", detail.into())
+        Self::new(status, ProblemCode::PartDown, "A part does not work", detail.into())
     }
 }
 

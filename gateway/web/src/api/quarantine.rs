@@ -51,7 +51,7 @@ impl From<QuarantineRow> for QuarantineItem {
     params(("reason" = Option<String>, Query, description = "only these"),
         ("device" = Option<String>, Query, description = "only of this device"),
         ("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
-    responses((status = 200, body = List<QuarantineItem>), (status = 400, body = super::problem::Body)))]
+    responses((status = 200, body = List<QuarantineItem>), (status = 400, body = super::problem::ProblemJson)))]
 pub async fn list(
     State(api): State<Arc<ApiState>>,
     who: Who,

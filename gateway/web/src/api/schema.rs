@@ -7,11 +7,12 @@ use serde::Serialize;
 use standpipe_rules::Ms;
 use utoipa::ToSchema;
 
-use super::incidents::Hop;
+use super::incidents::HopJson;
 
 /// What people handle. The same object goes to stations over MQTT.
 #[derive(Serialize, ToSchema)]
-pub struct Incident {
+#[schema(as = Incident)]
+pub struct IncidentJson {
     /// The incident's id, a ULID: the same whenever the same thing is decided again; ids do not
     /// sort by time.
     pub id: String,
@@ -75,7 +76,7 @@ pub struct Incident {
     /// written out; else left out.
     pub payload: Option<String>,
     /// How often a condition of it comes and goes; left out while none does.
-    pub flapping: Option<Flapping>,
+    pub flapping: Option<FlappingJson>,
     /// When it was closed: Unix milliseconds, UTC; left out until then.
     pub closed_at: Option<Ms>,
     /// How it ended: `fire`, `repaired`, `recovered`, `false_alarm`, `test`, `exercise` or
@@ -109,7 +110,8 @@ pub struct IncidentPlace {
 
 /// How often a condition was raised of late.
 #[derive(Serialize, ToSchema)]
-pub struct Flapping {
+#[schema(as = Flapping)]
+pub struct FlappingJson {
     /// The name of the condition that comes and goes most.
     pub condition: String,
     /// How many times it was raised within `within_s`.
@@ -296,16 +298,17 @@ pub struct Hydrant {
 pub struct WholeIncident {
     /// The incident itself.
     #[serde(flatten)]
-    pub incident: Incident,
+    pub incident: IncidentJson,
     /// Everything that happened to it, oldest first.
-    pub trail: Vec<Hop>,
+    pub trail: Vec<HopJson>,
     /// The ids of the incidents that it stands for; empty: it stands for none.
     pub children: Vec<String>,
 }
 
 /// The notices of a day.
 #[derive(Serialize, ToSchema)]
-pub struct Digest {
+#[schema(as = Digest)]
+pub struct DigestJson {
     /// The day in the town that it tells of, such as 2026-11-28.
     pub day: String,
     /// The id of the station it is of, with all below it; null: all stations.

@@ -8,7 +8,7 @@ use axum::http::Uri;
 use serde::Serialize;
 use standpipe_rules::Ms;
 use standpipe_rules::orders::{
-    Of, Order, OrderRefused, SettingsSource, SettingsState, Shown, WaitsFor, Wish, Wished,
+    Of, Order, OrderRefused, SettingsSource, SettingsState, ShownSettings, WaitsFor, Wish, Wished,
 };
 use standpipe_rules::registry::Device;
 use standpipe_store::accounts::{Area, Right};
@@ -16,7 +16,7 @@ use standpipe_store::views::settings::{self as view, SettingsCounts, SettingsOf}
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::body::{Body, Id};
+use super::body::{Id, JsonBody};
 use super::params::Params;
 use super::problem::{Problem, Thing};
 use super::wish::WishBody;
@@ -87,13 +87,13 @@ pub struct OfProfile {
     /// Since when.
     changed_at: Option<Ms>,
     /// Its devices, counted by where their settings stand.
-    devices: Counts,
+    devices: SettingsCountsJson,
 }
 
 /// Devices of a profile, by where their settings stand.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SettingsCounts)]
-pub struct Counts {
+pub struct SettingsCountsJson {
     /// Those with settings of their own.
     own: u64,
     /// Those that were not told any.
@@ -110,7 +110,7 @@ pub struct Counts {
 #[utoipa::path(get, path = "/api/v1/devices/{id}/settings", tag = "devices",
     operation_id = "get_device_settings",
     params(("id" = String, Path)),
-    responses((status = 200, body = OfDevice), (status = 404, body = super::problem::Body)))]
+    responses((status = 200, body = OfDevice), (status = 404, body = super::problem::ProblemJson)))]
 pub async fn of_device(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -127,14 +127,14 @@ pub async fn of_device(
     params(("id" = String, Path)), request_body = WishBody,
     responses((status = 200, body = OfDevice),
         (status = 400, description = "`errors` names each member, its limits and what to do",
-            body = super::problem::Body),
-        (status = 404, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
+            body = super::problem::ProblemJson),
+        (status = 404, body = super::problem::ProblemJson), (status = 503, body = super::problem::ProblemJson)))]
 pub async fn put_device(
     State(api): State<Arc<ApiState>>,
     who: Who,
     Id(id): Id,
     uri: Uri,
-    Body(body): Body<WishBody>,
+    JsonBody(body): JsonBody<WishBody>,
 ) -> Result<Json<OfDevice>, Problem> {
     Params::read(&uri, &[])?;
     who.needs(Right::Devices)?;
@@ -152,8 +152,8 @@ pub async fn put_device(
 #[utoipa::path(delete, path = "/api/v1/devices/{id}/settings", tag = "devices",
     operation_id = "delete_device_settings",
     params(("id" = String, Path)),
-    responses((status = 200, body = OfDevice), (status = 404, body = super::problem::Body),
-        (status = 503, body = super::problem::Body)))]
+    responses((status = 200, body = OfDevice), (status = 404, body = super::problem::ProblemJson),
+        (status = 503, body = super::problem::ProblemJson)))]
 pub async fn drop_device(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -171,7 +171,7 @@ pub async fn drop_device(
 #[utoipa::path(get, path = "/api/v1/profiles/{name}/settings", tag = "devices",
     operation_id = "get_profile_settings",
     params(("name" = String, Path)),
-    responses((status = 200, body = OfProfile), (status = 404, body = super::problem::Body)))]
+    responses((status = 200, body = OfProfile), (status = 404, body = super::problem::ProblemJson)))]
 pub async fn of_profile(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -188,14 +188,14 @@ pub async fn of_profile(
     params(("name" = String, Path)), request_body = WishBody,
     responses((status = 200, body = OfProfile),
         (status = 400, description = "`errors` names each member, its limits and what to do",
-            body = super::problem::Body),
-        (status = 404, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
+            body = super::problem::ProblemJson),
+        (status = 404, body = super::problem::ProblemJson), (status = 503, body = super::problem::ProblemJson)))]
 pub async fn put_profile(
     State(api): State<Arc<ApiState>>,
     who: Who,
     Id(name): Id,
     uri: Uri,
-    Body(body): Body<WishBody>,
+    JsonBody(body): JsonBody<WishBody>,
 ) -> Result<Json<OfProfile>, Problem> {
     Params::read(&uri, &[])?;
     everywhere(&who)?;
@@ -209,8 +209,8 @@ pub async fn put_profile(
 #[utoipa::path(delete, path = "/api/v1/profiles/{name}/settings", tag = "devices",
     operation_id = "delete_profile_settings",
     params(("name" = String, Path)),
-    responses((status = 200, body = OfProfile), (status = 404, body = super::problem::Body),
-        (status = 503, body = super::problem::Body)))]
+    responses((status = 200, body = OfProfile), (status = 404, body = super::problem::ProblemJson),
+        (status = 503, body = super::problem::ProblemJson)))]
 pub async fn drop_profile(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -256,7 +256,7 @@ async fn order(
 struct Found {
     device: Device,
     profile: Option<Wished>,
-    shown: Shown,
+    shown: ShownSettings,
 }
 
 async fn found(api: &ApiState, area: &Area, id: String) -> Result<Found, Problem> {
@@ -264,7 +264,7 @@ async fn found(api: &ApiState, area: &Area, id: String) -> Result<Found, Problem
     let found = api.store.read(move |db| view::of_device(db, &area, &key)).await?;
     let found = found.ok_or_else(|| Problem::unknown(Thing::Device, &id))?;
     let SettingsOf { device, own, profile, known } = found;
-    let shown = Shown::of(own.as_ref(), profile.as_ref(), known.as_ref(), &device);
+    let shown = ShownSettings::of(own.as_ref(), profile.as_ref(), known.as_ref(), &device);
     Ok(Found { device, profile, shown })
 }
 
@@ -281,7 +281,7 @@ async fn profile(api: &ApiState, area: &Area, name: String) -> Result<OfProfile,
     Ok(OfProfile { profile: name, wanted, by, changed_at, devices: counts.into() })
 }
 
-impl From<SettingsCounts> for Counts {
+impl From<SettingsCounts> for SettingsCountsJson {
     fn from(counts: SettingsCounts) -> Self {
         let SettingsCounts { own, none, pending, applied, refused } = counts;
         Self { own, none, pending, applied, refused }
@@ -303,7 +303,7 @@ impl From<Wish> for Values {
 
 impl From<Found> for OfDevice {
     fn from(found: Found) -> Self {
-        let Shown { source, wished, state, waits_for, known } = found.shown;
+        let ShownSettings { source, wished, state, waits_for, known } = found.shown;
         let wanted = wished.as_ref().map(|wished| wished.wish.into());
         let (by, changed_at) = wished.map(|wished| (wished.by, wished.at)).unzip();
         let told = known.told.as_ref();

@@ -48,7 +48,7 @@ impl From<StationNow> for StationItem {
 #[utoipa::path(get, path = "/api/v1/stations", tag = "registry",
     operation_id = "list_stations",
     params(("page" = Option<u32>, Query), ("per_page" = Option<u32>, Query)),
-    responses((status = 200, body = List<StationItem>), (status = 400, body = super::problem::Body)))]
+    responses((status = 200, body = List<StationItem>), (status = 400, body = super::problem::ProblemJson)))]
 pub async fn list(
     State(api): State<Arc<ApiState>>,
     who: Who,
@@ -63,7 +63,7 @@ pub async fn list(
 #[utoipa::path(get, path = "/api/v1/stations/{id}", tag = "registry",
     operation_id = "get_station",
     params(("id" = String, Path)),
-    responses((status = 200, body = StationItem), (status = 404, body = super::problem::Body)))]
+    responses((status = 200, body = StationItem), (status = 404, body = super::problem::ProblemJson)))]
 pub async fn one(
     State(api): State<Arc<ApiState>>,
     who: Who,

@@ -80,7 +80,7 @@ impl Streams {
     operation_id = "open_stream",
     params(("Last-Event-ID" = Option<i64>, Header, description = "what the client had last")),
     responses((status = 200, body = String, content_type = "text/event-stream"),
-        (status = 400, body = super::problem::Body), (status = 503, body = super::problem::Body)))]
+        (status = 400, body = super::problem::ProblemJson), (status = 503, body = super::problem::ProblemJson)))]
 pub async fn open(
     State(streams): State<Streams>,
     who: Who,

@@ -9,7 +9,7 @@ use standpipe_shared::{Kilopascals, Settings};
 use utoipa::ToSchema;
 
 use super::body::signed;
-use super::problem::{Code, Fault, Problem};
+use super::problem::{Fault, Problem, ProblemCode};
 use crate::api::who::Who;
 
 /// Settings as they are wished. What is left out is the profile's.
@@ -75,7 +75,7 @@ impl WishBody {
                 );
             }
         }
-        Err(Problem::bad_members(Code::BadSettings, "Settings out of range", &faults))
+        Err(Problem::bad_members(ProblemCode::BadSettings, "Settings out of range", &faults))
     }
 }
 

@@ -366,7 +366,9 @@ async fn add(view: &View, sent: &Form) -> Result<Option<ShownOnce>, NotDone> {
 
 async fn reset(view: &View, name: &str) -> Result<Option<ShownOnce>, NotDone> {
     mine(view, name).await?;
-    let (password, hash) = tokio::task::spawn_blocking(standpipe_store::accounts::fresh_password)
+    let entropy = view.api.accounts.entropy().clone();
+    let fresh = move || standpipe_store::accounts::fresh_password(&entropy);
+    let (password, hash) = tokio::task::spawn_blocking(fresh)
         .await
         .map_err(|_| Problem::part_down("the gateway is stopping: try again"))??;
     let of = name.to_owned();

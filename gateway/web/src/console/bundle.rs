@@ -16,7 +16,7 @@ use super::layout;
 use super::text::{Say, say, words};
 use super::view::{Form, Oops, View, pager};
 use crate::api::ApiState;
-use crate::api::body::Id;
+use crate::api::body::UlidId;
 use crate::api::bundles::{acknowledge, record};
 use crate::api::params::Params;
 
@@ -33,7 +33,7 @@ const WHAT: Say = say("Incident", "警情");
 const STATE: Say = say("State", "状态");
 
 /// `/bundles/{id}`: what one message told of, and a way to acknowledge all of it.
-pub async fn page(view: View, Id(id): Id, uri: Uri) -> Result<Response, Oops> {
+pub async fn page(view: View, UlidId(id): UlidId, uri: Uri) -> Result<Response, Oops> {
     let page = Params::read(&uri, &["page"])?.page()?;
     let record = record(&view.api, &view.who, &id).await?;
     let (area, of) = (view.who.area.clone(), id.clone());
@@ -91,7 +91,7 @@ fn table(view: &View, items: &[BundledMember]) -> Markup {
 pub async fn act(
     State(_): State<Arc<ApiState>>,
     view: View,
-    Id(id): Id,
+    UlidId(id): UlidId,
     _: Form,
 ) -> Result<Response, Oops> {
     let by = Box::from(&*view.who.name);

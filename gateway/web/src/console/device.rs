@@ -14,7 +14,7 @@ use standpipe_store::views::devices::{DeviceDetail, StatusNow, detail};
 use standpipe_store::views::maintenance::{WorkBrief, briefs};
 
 use super::assets::CHART;
-use super::devices::{Sight, UNCLAIMED, conditions};
+use super::devices::{DeviceSight, UNCLAIMED, conditions};
 use super::incident::{or_dash, trust_class};
 use super::layout;
 use super::maintenance::{LINES, lines};
@@ -149,7 +149,7 @@ pub async fn part(view: View, Id(id): Id) -> Result<Markup, Oops> {
 fn now(view: &View, known: &DeviceFacts) -> Markup {
     let device = &known.found.device;
     let profile = view.api.profiles.profile_of(device);
-    let sight = Sight::of(known.found.heard_at, known.hydrant.map(|hydrant| hydrant.trust));
+    let sight = DeviceSight::of(known.found.heard_at, known.hydrant.map(|hydrant| hydrant.trust));
     html! {
         section.now {
             (lines(view, &known.announced))
@@ -166,7 +166,7 @@ fn now(view: &View, known: &DeviceFacts) -> Markup {
                     @if let Some(reason) = hydrant.reason { span.age { (view.say(words::trust_reason(reason))) } " " }
                 }
                 // The tag says it already where a hydrant is not known.
-                @if known.found.conditions != 0 || sight == Sight::Clear || known.hydrant.is_none() {
+                @if known.found.conditions != 0 || sight == DeviceSight::Clear || known.hydrant.is_none() {
                     (conditions(view, known.found.conditions, sight))
                 }
             }

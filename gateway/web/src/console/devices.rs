@@ -52,14 +52,14 @@ const LABELS_PER_PAGE: u32 = 24;
 
 /// Whether what is true of a device now can be said at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sight {
+pub enum DeviceSight {
     /// It speaks.
     Clear,
     /// It was never heard, or too long ago: that nothing is wrong is not known.
     None,
 }
 
-impl Sight {
+impl DeviceSight {
     /// Of a hydrant by its trust, of anything else by whether it was ever heard: once it is
     /// silent for too long it is `offline`, and that is said.
     pub fn of(heard_at: Option<Ms>, hydrant: Option<Trust>) -> Self {
@@ -233,7 +233,7 @@ fn row(view: &View, line: &DeviceLine) -> Markup {
     let profile = view.api.profiles.profile_of(device);
     let memory = line.memory.as_ref().filter(|_| device.kind == Kind::Hydrant);
     let hydrant = memory.map(|memory| HydrantNow::of(device, profile, memory, view.now));
-    let sight = Sight::of(line.heard_at, hydrant.map(|hydrant| hydrant.trust));
+    let sight = DeviceSight::of(line.heard_at, hydrant.map(|hydrant| hydrant.trust));
     let reason = hydrant.and_then(|hydrant| hydrant.reason);
     let shown = if line.pressure_kpa.is_some() { Field::PressureKpa } else { Field::SmokeDbM };
     let measured = line.memory.as_ref().and_then(|memory| memory.fresh().measured(shown));
@@ -279,14 +279,14 @@ const fn adds(reason: TrustReason) -> bool {
 }
 
 /// What is true of a device, each with its sign; or that nothing is; or that nobody knows.
-pub fn conditions(view: &View, set: u32, sight: Sight) -> Markup {
+pub fn conditions(view: &View, set: u32, sight: DeviceSight) -> Markup {
     let mut all = set_of(set);
     all.sort_by_key(|condition| std::cmp::Reverse(condition.severity()));
     html! {
         @if all.is_empty() {
             @match sight {
-                Sight::Clear => { span.fine { "✓ " (view.say(FINE)) } }
-                Sight::None => { span.blind { "? " (view.say(NOT_KNOWN)) } }
+                DeviceSight::Clear => { span.fine { "✓ " (view.say(FINE)) } }
+                DeviceSight::None => { span.blind { "? " (view.say(NOT_KNOWN)) } }
             }
         }
         @for condition in all {

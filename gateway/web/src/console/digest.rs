@@ -10,7 +10,7 @@ use standpipe_shared::Severity;
 use super::layout;
 use super::text::{Say, moment, say, words};
 use super::view::{Oops, View, device_path, escaped};
-use crate::api::digest::{Asked, asked};
+use crate::api::digest::{DigestRequest, asked};
 use crate::api::quarantine;
 
 const TITLE: Say = say("Notices of the day", "每日提示");
@@ -44,7 +44,11 @@ pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
     Ok(layout::page(&view, view.say(TITLE), &content))
 }
 
-fn form(view: &View, Asked { day, over, digest }: &Asked, stations: &[(String, String)]) -> Markup {
+fn form(
+    view: &View,
+    DigestRequest { day, over, digest }: &DigestRequest,
+    stations: &[(String, String)],
+) -> Markup {
     let station = digest.station.as_deref();
     let of = format!("&station={}", escaped(station.unwrap_or_default()));
     html! {
@@ -66,7 +70,7 @@ fn form(view: &View, Asked { day, over, digest }: &Asked, stations: &[(String, S
     }
 }
 
-fn content(view: &View, asked: &Asked, stations: &[(String, String)]) -> Markup {
+fn content(view: &View, asked: &DigestRequest, stations: &[(String, String)]) -> Markup {
     let (digest, zone) = (&asked.digest, &view.api.town.zone);
     let name =
         |id: &str| stations.iter().find(|(known, _)| known == id).map(|(_, name)| name.clone());

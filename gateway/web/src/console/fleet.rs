@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::layout;
 use super::text::{Say, say, words};
 use super::view::{Oops, View, escaped};
-use crate::api::fleet::{Group, read};
+use crate::api::fleet::{FleetGroupJson, read};
 use crate::api::params::Params;
 
 const TITLE: Say = say("Fleet", "设备概况");
@@ -64,14 +64,19 @@ pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
 }
 
 /// The list of the devices that say this; those that say nothing have a name of their own.
-fn link(column: &str, group: &Group) -> String {
+fn link(column: &str, group: &FleetGroupJson) -> String {
     match &group.value {
         Some(value) => format!("/devices?{column}={}", escaped(value)),
         None => format!("/devices?status=no_{column}"),
     }
 }
 
-fn table(view: &View, of: Say, groups: &[Group], link: impl Fn(&Group) -> String) -> Markup {
+fn table(
+    view: &View,
+    of: Say,
+    groups: &[FleetGroupJson],
+    link: impl Fn(&FleetGroupJson) -> String,
+) -> Markup {
     html! {
         section {
             h2 { (view.say(of)) }
@@ -90,7 +95,7 @@ fn table(view: &View, of: Say, groups: &[Group], link: impl Fn(&Group) -> String
     }
 }
 
-fn value<'a>(view: &View, of: Say, group: &'a Group) -> &'a str {
+fn value<'a>(view: &View, of: Say, group: &'a FleetGroupJson) -> &'a str {
     match group.value.as_deref() {
         None => view.say(NOT_SAID),
         Some(code) if of == RESET => words::reset(code).map_or(code, |words| view.say(words)),

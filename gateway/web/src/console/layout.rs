@@ -123,6 +123,7 @@ const fn degraded_name(part: DegradedPart) -> Say {
         DegradedPart::Accounts => say("Accounts lost", "账户数据丢失"),
         DegradedPart::Ids => say("Secret of the ids replaced", "编号密钥已更换"),
         DegradedPart::Http => say("Console's address taken", "控制台端口被占用"),
+        DegradedPart::Actions => say("A station floods us", "某站点操作异常"),
     }
 }
 

@@ -54,7 +54,7 @@ use crate::api::auth;
 use crate::api::stream::{self, Streams};
 use crate::api::town::Town;
 use crate::api::who::Who;
-use crate::report::Report;
+use crate::report::MonthlyReport;
 
 /// Pages, and parts of pages, made at once; more wait, within their time. The API has places of its own.
 const PAGES_AT_ONCE: usize = 32;
@@ -66,7 +66,7 @@ const ONLY_OURS: &str = "default-src 'none'; script-src 'self'; style-src 'self'
 
 /// The report of a month as a document of its own, in the configured language.
 #[must_use]
-pub fn report_document(town: &Town, report: &Report) -> String {
+pub fn report_document(town: &Town, report: &MonthlyReport) -> String {
     reports::document(text::Lang::usual(town.language), &town.zone, report)
 }
 

@@ -8,7 +8,7 @@ use standpipe_store::accounts::{AccountError, PASSWORD_AT_LEAST, PASSWORD_AT_MOS
 
 use super::layout;
 use super::text::{Lang, Say, say};
-use crate::api::problem::{Code, Problem, Thing};
+use crate::api::problem::{Problem, ProblemCode, Thing};
 
 const BOARD: Say = say("Board", "值班台");
 /// Of a name, or of whoever changes a password.
@@ -19,7 +19,7 @@ pub const LOCKED: Say =
 #[derive(Clone, Debug)]
 pub struct RefusedPage {
     status: StatusCode,
-    code: Code,
+    code: ProblemCode,
     /// What is not there, and its id.
     missing: Option<(Thing, String)>,
     /// In English, for programs: what is wrong, with the value, and what to do.
@@ -103,11 +103,11 @@ fn missing(lang: Lang, what: Thing, id: &str) -> String {
 fn plain(refused: &RefusedPage) -> Say {
     match refused.status {
         // Somebody whose page is older than their session, or who comes from elsewhere.
-        StatusCode::FORBIDDEN if refused.code == Code::NoProof => say(
+        StatusCode::FORBIDDEN if refused.code == ProblemCode::NoProof => say(
             "This page is too old to be sent, or the form is not ours. Open the page again and repeat it.",
             "页面已过期，或表单并非来自本系统。请重新打开页面后再试。",
         ),
-        StatusCode::FORBIDDEN if refused.code == Code::LoopbackOnly => say(
+        StatusCode::FORBIDDEN if refused.code == ProblemCode::LoopbackOnly => say(
             "This is a demonstration: its pages are open to this machine only.",
             "这是演示环境，页面仅限本机访问。",
         ),

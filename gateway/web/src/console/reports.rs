@@ -11,7 +11,7 @@ use super::text::{Lang, Say, moment, say, words};
 use super::view::{Oops, View};
 use crate::api::params::Params;
 use crate::api::problem::{Problem, Thing};
-use crate::report::{Figures, Month, Report, ReportQuery, Spread, gather};
+use crate::report::{Figures, Month, MonthlyReport, ReportQuery, Spread, gather};
 
 const TITLE: Say = say("Monthly report", "月度报告");
 const ALL: Say = say("All stations", "全部站点");
@@ -87,7 +87,7 @@ pub async fn csv(view: View, uri: Uri) -> Result<Response, Oops> {
     Ok((headers, report.csv()).into_response())
 }
 
-async fn asked(view: &View, uri: &Uri) -> Result<(Report, Month), Oops> {
+async fn asked(view: &View, uri: &Uri) -> Result<(MonthlyReport, Month), Oops> {
     let params = Params::read(uri, &["month", "station"])?;
     let zone = view.api.town.zone.clone();
     let month = match params.raw("month") {
@@ -97,13 +97,13 @@ async fn asked(view: &View, uri: &Uri) -> Result<(Report, Month), Oops> {
     };
     let station = params.raw("station").map(str::to_owned);
     let asked = ReportQuery { seen: view.who.area.clone(), station: station.clone(), month, zone };
-    let report = gather(&view.api.store, asked, view.now).await?;
+    let report = gather(&view.api.reports, asked, view.now).await?;
     let missing = || Problem::unknown(Thing::Station, station.as_deref().unwrap_or(""));
     Ok((report.ok_or_else(missing)?, month))
 }
 
 /// A whole document with its style in it, for `standpipe report --format html`.
-pub fn document(lang: Lang, zone: &TimeZone, report: &Report) -> String {
+pub fn document(lang: Lang, zone: &TimeZone, report: &MonthlyReport) -> String {
     let markup = html! {
         (DOCTYPE)
         html lang=(lang.tag()) {
@@ -119,7 +119,7 @@ pub fn document(lang: Lang, zone: &TimeZone, report: &Report) -> String {
     markup.into_string()
 }
 
-fn content(lang: Lang, zone: &TimeZone, report: &Report) -> Markup {
+fn content(lang: Lang, zone: &TimeZone, report: &MonthlyReport) -> Markup {
     let say = |words: Say| lang.of_say(words);
     let name = report.name.as_deref().unwrap_or(say(ALL));
     html! {
@@ -140,7 +140,7 @@ fn content(lang: Lang, zone: &TimeZone, report: &Report) -> Markup {
     }
 }
 
-fn table(lang: Lang, report: &Report) -> Markup {
+fn table(lang: Lang, report: &MonthlyReport) -> Markup {
     let say = |words: Say| lang.of_say(words);
     let row = |name: Say, figure: &dyn Fn(&Figures) -> String| {
         html! { tr { th scope="row" { (say(name)) } td { (figure(&report.this)) } td { (figure(&report.last)) } } }
@@ -220,7 +220,7 @@ fn by_day(lang: Lang, days: &[u32]) -> Markup {
 }
 
 /// Two bars a kind: this month's and, lighter, last month's.
-fn by_kind(lang: Lang, report: &Report) -> Markup {
+fn by_kind(lang: Lang, report: &MonthlyReport) -> Markup {
     let (this, last) = (&report.this.by_condition, &report.last.by_condition);
     let mut kinds: Vec<_> = Condition::ALL.into_iter().collect();
     let count = |of: &std::collections::BTreeMap<String, u32>, condition: Condition| {

@@ -4,18 +4,18 @@ use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
 use standpipe_rules::Ms;
-use standpipe_rules::incidents::{IncidentId, Outcome, State, WireIncident};
+use standpipe_rules::incidents::{IncidentId, Outcome, State};
 use standpipe_rules::selftest;
 use standpipe_shared::{Class, Severity};
 use standpipe_store::accounts::Area;
 use standpipe_store::readers::{ReadError, Readers};
 use standpipe_store::views::report::{
-    self as rows, MonthRows, MonthSpan, ReportRows, WatchedDevice,
+    self as rows, MonthRows, MonthSpan, ReportIncident, ReportRows, WatchedDevice,
 };
 
 use super::story::PagingTimes;
 use super::watched::watched;
-use super::{Figures, Month, Report, Spread};
+use super::{Figures, Month, MonthlyReport, Spread};
 
 /// Whose month is asked for, and by whom.
 pub struct ReportQuery {
@@ -37,7 +37,7 @@ pub async fn gather(
     store: &Readers,
     asked: ReportQuery,
     now: Ms,
-) -> Result<Option<Report>, ReadError> {
+) -> Result<Option<MonthlyReport>, ReadError> {
     let ReportQuery { seen, station, month, zone } = asked;
     let (from, to) = (month.start(&zone), month.after().start(&zone));
     let spans = [MonthSpan { from, to }, MonthSpan { from: month.before().start(&zone), to: from }];
@@ -49,7 +49,7 @@ pub async fn gather(
         .iter()
         .filter(|incident| counts(incident))
         .map(|incident| incident.opened_at);
-    Ok(Some(Report {
+    Ok(Some(MonthlyReport {
         month: month.to_string(),
         station,
         name,
@@ -75,7 +75,7 @@ fn by_day(moments: impl Iterator<Item = Ms>, month: Month, zone: &TimeZone) -> V
 
 /// Tests, exercises and announced work are no incidents to a report, nor is what becomes of what
 /// only the self-test uses.
-fn counts(incident: &WireIncident) -> bool {
+fn counts(incident: &ReportIncident) -> bool {
     let real = incident.device.as_ref().is_none_or(|device| !selftest::is_detector(&device.id));
     let quiet = [Outcome::Test, Outcome::Exercise, Outcome::Maintenance];
     real && !incident.exercise && incident.outcome.is_none_or(|outcome| !quiet.contains(&outcome))
@@ -111,7 +111,7 @@ fn figures(
             figures.repaired += u32::from(incident.outcome == Some(Outcome::Repaired));
             figures.recovered += u32::from(incident.outcome == Some(Outcome::Recovered));
             figures.verifying += u32::from(incident.state == State::Verifying);
-            figures.relapsed += u32::from(rows.relapsed.contains(&incident.id));
+            figures.relapsed += u32::from(incident.relapsed);
         }
     }
     (figures.paged, figures.acknowledged) = times(rows);
@@ -125,7 +125,7 @@ fn times(rows: &MonthRows) -> (Spread, Spread) {
         stories.entry(row.incident).or_default().hop(row.hop.as_str(), row.at);
     }
     let urgent =
-        |incident: &&WireIncident| counts(incident) && incident.severity >= Severity::Critical;
+        |incident: &&ReportIncident| counts(incident) && incident.severity >= Severity::Critical;
     let (mut paged, mut taken, mut of) = (Vec::new(), Vec::new(), 0);
     for incident in
         rows.incidents.iter().filter(urgent).filter(|incident| incident.parent.is_none())

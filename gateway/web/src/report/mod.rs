@@ -90,7 +90,7 @@ impl std::fmt::Display for Month {
 /// The month of a station and those below it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MonthlyReport)]
-pub struct Report {
+pub struct MonthlyReport {
     /// `2026-11`.
     pub month: String,
     /// The station's id; null: all stations.
@@ -187,7 +187,7 @@ pub struct FigureRow {
     pub last: Option<f64>,
 }
 
-impl Report {
+impl MonthlyReport {
     /// Every figure with its name and unit.
     #[must_use]
     pub fn rows(&self) -> Vec<FigureRow> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use standpipe_machine::clock::Clock;
 use standpipe_store::accounts::Role;
 
 use super::console::Browser;
@@ -118,6 +119,56 @@ async fn all_of_a_bundle_is_listed_and_acknowledged_at_once() {
 
     let nobody = "01KAZ2M8M0BN3D1E5F7G9H2J4M";
     assert_eq!(acts(&api, nobody, &all).await.0, 404);
+}
+
+/// A ULID is the same in either case (its specification, "Canonical String Representation"): people who
+/// type one write small letters. What is answered has the letters that we write.
+#[tokio::test]
+async fn an_id_is_the_same_in_small_letters() {
+    let api = town().await;
+    let sends = async |method: &str, path: &str, body: Value| {
+        let ask = api.ask(method, path).bearer_auth("s3cret");
+        let ask = ask.header("content-type", "application/json").body(body.to_string());
+        let answer = ask.send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str::<Value>(&answer.text().await.unwrap()).unwrap())
+    };
+    let small = BUNDLE.to_lowercase();
+    let bundle = api.get_as_admin(&format!("/api/v1/bundles/{small}")).await;
+    assert_eq!((&bundle["page_id"], &bundle["total"]), (&json!(BUNDLE), &json!(2)));
+    let id = bundle["items"][0]["incident"].as_str().unwrap();
+    let incident = format!("/api/v1/incidents/{}", id.to_lowercase());
+    assert_eq!(api.get_as_admin(&incident).await["id"], id);
+    let dispatch = json!({"action": "dispatch", "incident": id.to_lowercase()});
+    let (status, acted) = sends("POST", &format!("{incident}/actions"), dispatch).await;
+    assert_eq!((status, &acted["id"]), (200, &json!(id)), "{acted}");
+    let all = json!({"action": "acknowledge"});
+    assert_eq!(acts(&api, &small, &all).await, (200, json!({"done": 1, "refused": 0})));
+    assert_eq!(acts(&api, "no-id-at-all", &all).await.0, 404);
+
+    let admin = Browser::of(&api, "root", Role::Admin, None).await;
+    for path in [format!("/bundles/{small}"), format!("/incidents/{}", id.to_lowercase())] {
+        let page = admin.text(&path).await;
+        assert!(page.contains(id), "{page}");
+    }
+    let audit = admin.text("/audit").await;
+    assert!(audit.contains(BUNDLE) && !audit.contains(&small), "{audit}");
+
+    let until = Clock::new().now() + 3_600_000;
+    let work =
+        json!({"what": "maintenance", "device": "SM-1", "conditions": ["tamper"], "until": until});
+    let (status, made) = sends("POST", "/api/v1/maintenance", work).await;
+    assert_eq!(status, 201, "{made}");
+    let work = made["id"].as_str().unwrap();
+    let path = format!("/api/v1/maintenance/{}", work.to_lowercase());
+    let (status, ended) = sends("DELETE", &path, json!({})).await;
+    assert_eq!((status, &ended["id"]), (200, &made["id"]), "{ended}");
+    let commands = "/api/v1/devices/SM-1/commands";
+    let (status, asked) = sends("POST", commands, json!({"command": "self_test"})).await;
+    assert_eq!(status, 202, "{asked}");
+    let command = asked["id"].as_str().unwrap();
+    let found = api.get_as_admin(&format!("{commands}/{}", command.to_lowercase())).await;
+    assert_eq!(found["id"], command);
 }
 
 #[tokio::test]

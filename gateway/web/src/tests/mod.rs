@@ -35,13 +35,14 @@ use standpipe_engine::{
     queues, run,
 };
 use standpipe_machine::clock::Clock;
+use standpipe_machine::entropy::Entropy;
 use standpipe_rules::changes::Logged;
 use standpipe_rules::detect::Memory;
-use standpipe_rules::incidents::{Plan, Secret};
+use standpipe_rules::incidents::{IdSecret, Plan};
 use standpipe_rules::registry::{DeviceIx, Registry};
 use standpipe_rules::wire::parse;
-use standpipe_series::embedded::Embedded;
-use standpipe_series::{Batch, Series, Tags};
+use standpipe_series::embedded::EmbeddedHistory;
+use standpipe_series::{ReadingBatch, Series, Tags};
 use standpipe_shared::{Condition, Kilopascals, Kind, Measurements, ROOT};
 use standpipe_store::Store;
 use standpipe_store::accounts::Accounts;
@@ -52,7 +53,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::ApiState;
-use crate::api::auth::{Door, Token};
+use crate::api::auth::{Access, AdminToken};
 use crate::api::town::Town;
 use crate::metrics::recorder;
 use crate::serve::{ServeError, serve};
@@ -81,7 +82,7 @@ pub struct Served {
 pub struct Parts {
     path: PathBuf,
     pub engine: EngineHandle,
-    pub history: Arc<Embedded>,
+    pub history: Arc<EmbeddedHistory>,
     pub health: Arc<Health>,
     pub accounts: Accounts,
     rings: Rings,
@@ -91,13 +92,14 @@ impl Parts {
     fn state(&self, token: Option<&str>) -> ApiState {
         ApiState {
             store: Readers::new(self.path.clone()),
+            reports: Readers::new(self.path.clone()).one_apart(),
             engine: self.engine.clone(),
             history: Arc::clone(&self.history) as Arc<dyn Series>,
             health: Arc::clone(&self.health),
             metrics: recorder().unwrap().handle(),
             door: match token {
-                None => Door::ThisMachine { csrf: "proof".into() },
-                Some(token) => Door::Accounts { admin: Token::new(token) },
+                None => Access::ThisMachine { csrf: "proof".into() },
+                Some(token) => Access::Accounts { admin: AdminToken::new(token) },
             },
             accounts: self.accounts.clone(),
             town: Town::of(&Config::new(BrokerAddress::loopback()).http),
@@ -124,12 +126,12 @@ impl Served {
         drop(Store::open(&path).unwrap());
         let db = rusqlite::Connection::open(&path).unwrap();
         db.pragma_update(None, "synchronous", "OFF").unwrap();
-        let history = Arc::new(Embedded::open(&dir.path().join("history.db")).unwrap());
+        let history = Arc::new(EmbeddedHistory::open(&dir.path().join("history.db")).unwrap());
         let sources = Sources::urgent_and_bulk();
         let (engine, queues) = queues(&sources);
         let health = Arc::new(Health::of(&sources));
         let (bells, rings) = bells();
-        let accounts = Accounts::open(&path).unwrap();
+        let accounts = Accounts::open(&path, &Entropy::new()).unwrap();
         let parts = Parts { path, engine, history, health, accounts, rings };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -156,7 +158,7 @@ impl Served {
         store
             .import(&stations, &devices.map(|device| serde_json::from_value(device).unwrap()))
             .unwrap();
-        let loaded = store.load(Plan::default(), [], Secret::new([7; 32])).unwrap();
+        let loaded = store.load(Plan::default(), [], IdSecret::new([7; 32])).unwrap();
         let clock = Clock::new();
         let engine = Engine::new(store, loaded, &api.parts.health.sources, clock.now());
         let (bells, queues) = (api.bells.take().unwrap(), api.queues.take().unwrap());
@@ -344,7 +346,7 @@ impl Served {
             },
         };
         let readings = vec![reading(0, 300.0), reading(1, 310.0), reading(2, 320.0)];
-        let batch = Arc::new(Batch { readings, tags: Arc::new(Tags::new([row])) });
+        let batch = Arc::new(ReadingBatch { readings, tags: Arc::new(Tags::new([row])) });
         self.parts.history.write(batch, now).await.unwrap();
         start
     }

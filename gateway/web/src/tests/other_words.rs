@@ -173,6 +173,7 @@ fn walk(value: &mut Value, changed: &Changed) {
         Value::Array(all) => all.iter_mut().for_each(|item| walk(item, changed)),
         Value::Object(members) => {
             members.remove("made_at");
+            members.remove("to"); // of a digest whose day is not over: now
             for (key, value) in members {
                 let words = match &**key {
                     "en" | "zh" => &changed.titles,

@@ -62,3 +62,31 @@ async fn what_programs_ask_the_store_for_keeps_no_page_waiting() {
     let one = timeout(SOON, one).await.expect("a program, though pages read without end");
     assert_eq!(one.unwrap(), 1);
 }
+
+#[tokio::test]
+async fn reports_keep_neither_pages_nor_programs_waiting() {
+    let api = Served::start(None).await;
+    api.town();
+    let state = api.another();
+    let reports = [state.reports.clone(), state.for_pages().reports];
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = format!("http://{}", listener.local_addr().unwrap());
+    let mut serving = JoinSet::new();
+    serving.spawn(serve(listener, state, api.stop.clone()));
+    let get = |path: &str| reqwest::get(format!("{at}{path}"));
+    for path in ["/reports", "/api/v1/reports/monthly?month=2026-11"] {
+        assert_eq!(get(path).await.unwrap().status().as_u16(), 200, "{path}");
+    }
+    let _stuck = jammed(&reports[0]);
+    sleep(Duration::from_millis(200)).await;
+    let report =
+        timeout(Duration::from_millis(500), get("/api/v1/reports/monthly?month=2026-11")).await;
+    assert!(report.is_err(), "a program's reports come one by one: {report:?}");
+    for path in ["/devices", "/api/v1/devices", "/reports"] {
+        let answer = timeout(SOON, get(path)).await;
+        let answer = answer.unwrap_or_else(|_| panic!("{path} waits for a report"));
+        assert_eq!(answer.unwrap().status().as_u16(), 200, "{path}");
+    }
+    let _more = jammed(&reports[1]);
+    assert_eq!(timeout(SOON, get("/devices")).await.unwrap().unwrap().status().as_u16(), 200);
+}

@@ -26,6 +26,29 @@ impl Bench {
         self.commit(at);
     }
 
+    fn takes_apart(&mut self, bundle: Ulid, at: Ms) {
+        self.engine.take(Input::TakeApart { bundle }.at(at), at);
+        self.commit(at);
+    }
+
+    /// The devices of the messages that are owed: of each single page, and of each bundle.
+    fn messages(&self) -> Vec<String> {
+        let single = |page: OwedPage| {
+            let said = self.reader().message(page.page_id).unwrap().unwrap();
+            let PageMessage::Final(wire) = said else { panic!("{said:?}") };
+            let wire: Value = serde_json::from_str(&wire).unwrap();
+            let apart = if page.apart { " apart" } else { "" };
+            format!("{}{apart}", wire["device"]["id"].as_str().unwrap())
+        };
+        let bundle = |bundle: OwedBundle| {
+            let said = self.says_of(&bundle).unwrap();
+            let members = said["members"].as_array().unwrap().iter();
+            let devices: Vec<_> = members.map(|of| of["device"].as_str().unwrap()).collect();
+            format!("[{}]{}", devices.join(" "), if bundle.is_part { " part" } else { "" })
+        };
+        self.owed().into_iter().map(single).chain(self.bundles().into_iter().map(bundle)).collect()
+    }
+
     fn hops(&self, hop: &str) -> i64 {
         self.count(&format!("SELECT count(*) FROM trail WHERE hop = '{hop}' AND by = 'webhook w'"))
     }
@@ -170,4 +193,65 @@ fn what_a_webhook_was_sent_last_is_known_after_a_restart_a_bundle_as_one() {
     assert_eq!(sent(T0 + 3_000, 20), [T0 + 5_000, T0 + 4_000]);
     assert_eq!(sent(T0, 1)[0], T0 + 5_000, "the newest of each");
     assert_eq!(bench.reader().sent_to_webhook(("other", T0), 20).unwrap(), Vec::<Ms>::new());
+}
+
+#[test]
+fn a_refused_bundle_goes_on_in_parts_down_to_single_pages_whatever_crashes() {
+    let mut bench = town();
+    bench.fires(0..5, T0 + 1_000);
+    let owed = bench.owed();
+    bench.bundle(&owed[..4], T0 + 2_000);
+    let whole = bench.bundles().remove(0).id;
+    bench.takes_apart(whole, T0 + 3_000);
+    let halves = ["SD-4", "[SD-0 SD-1] part", "[SD-2 SD-3] part"];
+    assert_eq!(bench.messages(), halves);
+    let mut bench = bench.crashed(T0 + 4_000);
+    assert_eq!(bench.messages(), halves);
+    bench.takes_apart(whole, T0 + 4_000);
+    assert_eq!(bench.messages(), halves, "that is no bundle any more");
+
+    let [first, second] = &bench.bundles()[..] else { panic!() };
+    let (first, second) = (first.id, second.id);
+    bench.delivered(second, T0 + 5_000);
+    bench.takes_apart(first, T0 + 5_000);
+    let alone = ["SD-4", "SD-0 apart", "SD-1 apart"];
+    assert_eq!(bench.messages(), alone, "behind what was read before, each by itself");
+    let now = bench.owed();
+    assert_eq!([now[1].page_id, now[2].page_id], [owed[0].page_id, owed[1].page_id]);
+    let behind = bench.reader().owed_to_webhook("w", (Urgency::NewFire, owed[4].number), 9);
+    assert_eq!(behind.unwrap(), now[1..], "its sender finds them where it reads on");
+    let mut bench = bench.crashed(T0 + 6_000);
+    assert_eq!(bench.messages(), alone);
+    bench.bundle(&bench.owed(), T0 + 6_000);
+    assert_eq!(bench.messages(), ["SD-0 apart", "SD-1 apart", "[SD-4]"], "no bundle has them");
+    bench.delivered(owed[0].page_id, T0 + 7_000);
+    bench.delivered(owed[1].page_id, T0 + 7_000);
+    assert_eq!((bench.hops("bundled"), bench.hops("delivered")), (2, 2));
+    let bench = bench.crashed(T0 + 8_000);
+    assert_eq!(bench.messages(), ["[SD-4]"]);
+    assert_eq!(bench.count("SELECT count(*) FROM message"), 0);
+    assert_eq!(bench.count("SELECT count(*) FROM page WHERE receiver = 'w'"), 5, "each once");
+}
+
+#[test]
+fn what_is_bundled_taken_apart_and_superseded_in_one_batch_is_what_it_would_be_in_many() {
+    let mut bench = town();
+    bench.fires(0..4, T0 + 1_000);
+    let owed = bench.owed();
+    let (receiver, pages) = ("w".into(), owed.iter().map(|page| page.page_id).collect());
+    bench.engine.take(Input::Bundle { receiver, pages }.at(T0 + 2_000), T0 + 2_000);
+    let newest = |bench: &Bench| bench.engine.state.changes.bundles.last().unwrap().id;
+    for _ in 0..2 {
+        let bundle = newest(&bench);
+        bench.engine.take(Input::TakeApart { bundle }.at(T0 + 2_000), T0 + 2_000);
+    }
+    // Everything is told of again in the same batch.
+    bench.until_done(T0 + 2_000);
+    assert_eq!(bench.messages(), ["SD-2 apart", "SD-3 apart", "[SD-0 SD-1] part"]);
+    bench.until_done(T0 + 86_400_000);
+    assert_eq!(bench.count("SELECT count(*) FROM message"), 4);
+    let bench = bench.crashed(T0 + 86_400_001);
+    assert_eq!(bench.bundles(), Vec::new(), "nothing of it is owed");
+    assert_eq!(bench.owed().len(), 4);
+    assert_eq!(bench.count("SELECT count(*) FROM message"), 4, "and no words are left over");
 }

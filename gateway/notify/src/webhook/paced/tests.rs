@@ -1,14 +1,16 @@
 //! One receiver over a real store and a real engine, both driven by hand: what is sent when, in which
 //! message, and what it waits for.
 
+mod apart;
+
 use std::path::Path;
 
 use serde_json::Value;
 use standpipe_config::Config;
 use standpipe_engine::{Delivery, Engine, Inbox, Queues, SourceIx, Sources, bells, queues};
 use standpipe_machine::clock::Clock;
-use standpipe_receivers::{Answer, Asked};
-use standpipe_rules::incidents::{Plan, Role, Route, Secret};
+use standpipe_receivers::{Answer, Blames, WaitWish};
+use standpipe_rules::incidents::{IdSecret, Plan, ReceiverRole, Route};
 use standpipe_rules::registry::{Device, Level, Station};
 use standpipe_rules::wire::parse;
 use standpipe_shared::{Kind, ROOT};
@@ -19,9 +21,9 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::super::next::{PageWords, Sent};
-use super::super::{Failing, LESSER_MOST, LandedPage, callers};
+use super::super::{Failing, LESSER_MOST, LandedPage, callers, tried};
 use super::*;
-use crate::Setup;
+use crate::SenderSetup;
 use crate::queue::tests::page;
 
 const T0: Ms = 1_764_000_000_000;
@@ -30,6 +32,7 @@ const T0: Ms = 1_764_000_000_000;
 struct Night {
     folder: TempDir,
     section: &'static str,
+    url: String,
     engine: Engine,
     queues: Queues,
     task: Task,
@@ -62,13 +65,13 @@ fn detector(station: u32, n: u32) -> Device {
     }
 }
 
-fn start(path: &Path, section: &str, now: Ms) -> (Engine, Queues, Task) {
+fn start(path: &Path, (section, url): (&str, &str), now: Ms) -> (Engine, Queues, Task) {
     let mut store = Store::open(path).unwrap();
     let steps = vec![1, 2, 3];
-    let (name, role) = (Box::from("w"), Role::Officer);
+    let (name, role) = (Box::from("w"), ReceiverRole::Officer);
     let webhook = Route { name, station: None, role, severities: Vec::new(), steps };
     let plan = Plan { webhooks: vec![webhook], ..Plan::default() };
-    let loaded = store.load(plan, [], Secret::new([7; 32])).unwrap();
+    let loaded = store.load(plan, [], IdSecret::new([7; 32])).unwrap();
     let sources = Sources::urgent_and_bulk();
     let mut engine = Engine::new(store, loaded, &sources, now);
     for source in [0, 1].map(SourceIx::nth) {
@@ -77,17 +80,21 @@ fn start(path: &Path, section: &str, now: Ms) -> (Engine, Queues, Task) {
     engine.commit(now).unwrap();
 
     let ((handle, queues), (_, rings)) = (queues(&sources), bells());
-    let text = format!(
-        "[mqtt]\nurl = 'mqtt://a'\n[[webhook]]\nname = 'w'\nurl = 'http://127.0.0.1:1/hook'\n{section}"
-    );
+    let text =
+        format!("[mqtt]\nurl = 'mqtt://a'\n[[webhook]]\nname = 'w'\nurl = '{url}'\n{section}");
     let config = Config::parse(&text, "standpipe.toml".as_ref(), None).unwrap();
     let (store, stop) = (path.to_owned(), CancellationToken::new());
-    let setup = Setup { store, engine: handle, rings, clock: Clock::new(), stop };
+    let setup = SenderSetup { store, engine: handle, rings, clock: Clock::new(), stop };
     let caller = callers(&config.webhooks).unwrap().remove(0);
+    let tried = tried::open(path, 1).remove(0);
     let (url, language) = ("http://gateway".into(), Language::English);
     let desk = Desk { zone: jiff::tz::TimeZone::UTC, url, language };
-    let task = Task::new(setup, caller, (&config.webhooks[0], &desk));
+    let task = Task::new(setup, (caller, tried), (&config.webhooks[0], &desk));
     (engine, queues, task)
+}
+
+fn not_found() -> Answer {
+    Answer::Never { why: "404".into(), blames: Blames::Receiver }
 }
 
 fn is_of(report: &Inbox, what: impl Fn(&Input) -> bool) -> bool {
@@ -100,6 +107,11 @@ fn is_of(report: &Inbox, what: impl Fn(&Input) -> bool) -> bool {
 impl Night {
     /// Three stations of eighty detectors, and a receiver with this section.
     fn begin(section: &'static str) -> Self {
+        Self::begin_at(section, "http://127.0.0.1:1/hook")
+    }
+
+    /// The same, and where the receiver listens.
+    fn begin_at(section: &'static str, url: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
         let stations = [
@@ -112,21 +124,22 @@ impl Night {
         let mut store = Store::open(&path).unwrap();
         store.import(&stations, &detectors.collect::<Vec<_>>()).unwrap();
         drop(store);
-        let (engine, queues, task) = start(&path, section, T0);
-        Self { folder, section, engine, queues, task, now: T0 }
+        let (engine, queues, task) = start(&path, (section, url), T0);
+        let url = url.to_owned();
+        Self { folder, section, url, engine, queues, task, now: T0 }
     }
 
     /// What a machine that loses power now leaves on the disk, started again.
     fn crashed(self) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["store.db", "store.db-wal"] {
+        for name in ["store.db", "store.db-wal", "store.tried"] {
             let from = self.folder.path().join(name);
             if from.exists() {
                 std::fs::copy(from, folder.path().join(name)).unwrap();
             }
         }
         let path = folder.path().join("store.db");
-        let (engine, queues, task) = start(&path, self.section, self.now);
+        let (engine, queues, task) = start(&path, (self.section, &self.url), self.now);
         Self { folder, engine, queues, task, ..self }
     }
 
@@ -370,7 +383,7 @@ async fn what_was_owed_before_a_start_and_what_is_tried_again_wait_for_the_pace(
     night.reads();
     night.plans_now().await;
     let page = night.one();
-    let later = Answer::Later { wait: None, why: "status 500".to_owned() };
+    let later = Answer::later(Blames::Receiver, "status 500".to_owned());
     night.lands(&page, later).await;
     night.task.waiting.put_back(&page); // its time has come
     assert!(night.considers().await.is_none(), "it was sent within the minute");
@@ -399,6 +412,29 @@ async fn an_alert_waits_until_it_can_refer_to_the_one_before_it() {
         let referred = if waits { vec![first.page_id.to_string()] } else { Vec::new() };
         assert_eq!(earlier, referred, "{section}");
     }
+}
+
+#[tokio::test]
+async fn what_refers_to_earlier_pages_keeps_none_of_them_in_memory_once_the_store_knows_it() {
+    let mut night = Night::begin("format = 'cap'");
+    night.fires(1, 0..20);
+    night.plans(0);
+    let pages = night.ready();
+    assert_eq!(pages.len(), 20);
+    for page in &pages {
+        night.lands(page, Answer::Taken).await;
+    }
+    night.task.forget_what_the_store_knows();
+    assert_eq!(night.task.taken.len(), 20, "the store has none of it yet");
+    night.engine_hears();
+    night.task.forget_what_the_store_knows();
+    assert_eq!((night.task.taken.len(), night.task.taken.capacity()), (0, 0));
+    // The next page about one of them refers to it all the same.
+    night.later(181_000);
+    night.plans(181_000);
+    let second = night.ready().into_iter().find(|page| page.incident == pages[0].incident);
+    let (_, earlier) = night.says(&second.expect("its third step")).expect("its words");
+    assert_eq!(earlier, [pages[0].page_id.to_string()]);
 }
 
 #[tokio::test]
@@ -444,18 +480,19 @@ fn a_receivers_wish_and_what_hangs_in_it_keep_no_new_fire_back() {
 #[tokio::test]
 async fn a_fire_is_tried_again_whatever_the_answer_and_within_five_seconds() {
     let mut night = Night::begin("");
-    let asked = Some(Asked::Unwell(Duration::from_secs(40)));
+    let asked = Some(WaitWish::Unwell(Duration::from_secs(40)));
     let started = Instant::now();
-    night.lands(&page(1, Urgency::NewFire), Answer::Later { wait: asked, why: "503".into() }).await;
+    let unwell = Answer::Later { wait: asked, why: "503".into(), blames: Blames::Receiver };
+    night.lands(&page(1, Urgency::NewFire), unwell).await;
     let due = night.task.waiting.next().expect("it is tried again") - started;
     assert!(due <= Duration::from_millis(5_500), "{due:?}");
     let hold = night.task.hold.expect("what is no fire waits as long as it wishes") - started;
     assert!(hold >= Duration::from_secs(40), "{hold:?}");
 
-    night.lands(&page(2, Urgency::Fire), Answer::Never { why: "404".into() }).await;
+    night.lands(&page(2, Urgency::Fire), not_found()).await;
     assert!(night.task.waiting.knows(page(2, Urgency::Fire).page_id));
     assert_eq!(night.reported(), (0, 0), "no fire is given up");
-    night.lands(&page(3, Urgency::Warning), Answer::Never { why: "404".into() }).await;
+    night.lands(&page(3, Urgency::Warning), not_found()).await;
     assert_eq!(night.reported(), (0, 1));
 }
 

@@ -65,6 +65,7 @@ impl Book {
                 repeat: _,
                 receiver: _,
                 urgency: _,
+                company: _,
             } = page;
             moment(at, by);
         }

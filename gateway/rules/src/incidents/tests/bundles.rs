@@ -4,14 +4,14 @@ use ulid::Ulid;
 
 use super::drill::{Drill, drill_with, time};
 use crate::Changes;
-use crate::changes::{Hop, Receiver, Urgency};
-use crate::incidents::{Plan, Quiet, Role, Route};
+use crate::changes::{Company, Hop, Receiver, Urgency};
+use crate::incidents::{Plan, Quiet, ReceiverRole, Route};
 
 fn plan() -> Plan {
     let webhook = Route {
         name: "w".into(),
         station: None,
-        role: Role::Officer,
+        role: ReceiverRole::Officer,
         severities: Vec::new(),
         steps: vec![1, 2, 3],
     };
@@ -138,4 +138,48 @@ fn what_became_an_exercise_stands_behind_what_burns() {
     let [bundle] = &out.bundles[..] else { panic!("{:?}", out.bundles) };
     assert_eq!(bundle.members, [pages[2], pages[1], pages[0]]);
     assert_eq!((bundle.urgency, bundle.number), (Urgency::NewFire, second.number));
+}
+
+#[test]
+fn a_bundle_that_is_refused_is_halved_until_a_page_stands_alone_and_is_in_no_bundle_again() {
+    let mut drill = town();
+    let (pages, now) = (pages_of(&drill, "w"), time("02:00:03"));
+    let mut out = Changes::default();
+    drill.book.bundle(("w", &pages), now, &mut out);
+    let whole = out.bundles[0].id;
+
+    let (mut out, now) = (Changes::default(), time("02:00:09"));
+    drill.book.take_apart(whole, now, &mut out);
+    let [half] = &out.bundles[..] else { panic!("{:?}", out.bundles) };
+    assert_eq!(half.members, [pages[1], pages[2]], "the worst");
+    assert_eq!((half.part_of, &*half.receiver, half.at), (Some(whole), "w", now));
+    assert_ne!(half.id, whole);
+    assert_eq!(out.bundles_void, [(whole, now)]);
+    let [alone] = &out.unbundled[..] else { panic!("{:?}", out.unbundled) };
+    assert_eq!((alone.page_id, alone.company), (pages[0], Company::Alone), "under its own id");
+    let newest = drill.pages.iter().map(|page| page.number).max();
+    assert!(Some(alone.number) > newest, "where its sender finds it");
+    assert_eq!(drill.book.owed[&pages[0]], *alone);
+
+    let half = half.id;
+    for (story, id) in [("once", whole), ("no bundle", pages[0])] {
+        let mut out = Changes::default();
+        drill.book.take_apart(id, now, &mut out);
+        assert!(out.is_empty(), "{story}: {out:?}");
+    }
+    // Another detector of the first fire's building: told anew, so that the half has one page left.
+    let (_, refused) = drill.quietly(&["raise", "SD-2", "smoke"], time("02:00:30"));
+    assert_eq!(refused, None);
+    let mut out = Changes::default();
+    drill.book.take_apart(half, now, &mut out);
+    assert!(out.bundles.is_empty(), "{:?}", out.bundles);
+    assert_eq!(out.unbundled.iter().map(|page| page.page_id).collect::<Vec<_>>(), [pages[2]]);
+    let mut out = Changes::default();
+    drill.book.bundle(("w", &pages), now, &mut out);
+    assert!(out.bundles.is_empty(), "what stands alone stays so: {:?}", out.bundles);
+    assert!(drill.book.bundle_of.is_empty() && drill.book.bundles.is_empty());
+    let mut out = Changes::default();
+    drill.book.delivered(pages[0], now, &mut out);
+    assert_eq!(said(&out, whole), ["delivered webhook w: step 1: webhook w"]);
+    assert!(!drill.book.owed.contains_key(&pages[0]));
 }

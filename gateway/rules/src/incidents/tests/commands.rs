@@ -6,7 +6,8 @@ use super::drill::{DAY, Drill, time};
 use crate::detect::{HydrantNow, Trust};
 use crate::fact::{Fact, Raised, Subject};
 use crate::incidents::{
-    Action, Actor, Announced, Announcement, Book, ReceiverNews, Refused, Said, Scope, View, Window,
+    Action, Actor, Announced, Announcement, Book, BookView, ReceiverNews, Refused, Said, Scope,
+    Window,
 };
 use crate::registry::{DeviceIx, Registry};
 use crate::wire::Arrived;
@@ -14,7 +15,7 @@ use crate::{Changes, Ms};
 
 impl Drill {
     /// Shows the book around.
-    pub fn look<T>(&self, then: impl FnOnce(&View) -> T) -> T {
+    pub fn look<T>(&self, then: impl FnOnce(&BookView) -> T) -> T {
         let ok = HydrantNow {
             pressure_kpa: Some(300.0),
             measured_at: Some(DAY),
@@ -23,7 +24,7 @@ impl Drill {
         };
         let hydrant = |ix: DeviceIx, _| self.trust.get(&ix).copied().unwrap_or(ok);
         let value = |ix: DeviceIx| self.values.get(&ix).copied().unwrap_or_default();
-        then(&View { registry: &self.registry, hydrant: &hydrant, value: &value })
+        then(&BookView { registry: &self.registry, hydrant: &hydrant, value: &value })
     }
 
     fn ix(&self, id: &str) -> DeviceIx {

@@ -4,10 +4,11 @@ use standpipe_shared::Severity;
 
 use super::drill::{Drill, drill_with, unconfirmed};
 use super::town::route;
-use crate::incidents::{Plan, Role, Route};
+use crate::incidents::{Plan, ReceiverRole, Route};
 
 fn plan() -> Plan {
-    let webhooks = vec![route("duty", None, Role::Officer), route("admin", None, Role::Admin)];
+    let webhooks =
+        vec![route("duty", None, ReceiverRole::Officer), route("admin", None, ReceiverRole::Admin)];
     Plan { webhooks, ..Plan::default() }
 }
 
@@ -42,10 +43,10 @@ fn one_webhook_that_took_it_is_enough() {
 #[test]
 fn of_the_others_only_administrators_whom_it_matters_to_are_told_that_nobody_confirms() {
     let webhooks = vec![
-        route("admin", None, Role::Admin),
-        Route { severities: vec![Severity::Critical], ..route("water", None, Role::Admin) },
-        route("far", Some("T4"), Role::Officer),
-        route("chief", Some("T4"), Role::Chief),
+        route("admin", None, ReceiverRole::Admin),
+        Route { severities: vec![Severity::Critical], ..route("water", None, ReceiverRole::Admin) },
+        route("far", Some("T4"), ReceiverRole::Officer),
+        route("chief", Some("T4"), ReceiverRole::Chief),
     ];
     unconfirmed(
         &Plan { webhooks, ..Plan::default() },
@@ -144,10 +145,10 @@ fn a_station_that_is_away_is_passed_over_at_once_and_the_administrator_hears_aft
 fn receivers() -> Plan {
     let station = Some("T1");
     let webhooks = vec![
-        route("duty", None, Role::Officer),
-        route("own", station, Role::Officer),
-        route("admin", None, Role::Admin),
-        Route { station: None, ..route("chief", None, Role::Chief) },
+        route("duty", None, ReceiverRole::Officer),
+        route("own", station, ReceiverRole::Officer),
+        route("admin", None, ReceiverRole::Admin),
+        Route { station: None, ..route("chief", None, ReceiverRole::Chief) },
     ];
     Plan { webhooks, ..Plan::default() }
 }

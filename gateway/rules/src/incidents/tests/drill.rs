@@ -18,7 +18,7 @@ use standpipe_shared::Measurements;
 use super::town::town;
 use crate::changes::{Page, Presence, Receiver, TrailEntry};
 use crate::detect::HydrantNow;
-use crate::incidents::{Book, Incident, IncidentId, Plan, Refused, Saved, Secret, WireIncident};
+use crate::incidents::{Book, IdSecret, Incident, IncidentId, Plan, Refused, Saved, WireIncident};
 use crate::registry::{DeviceIx, Registry};
 use crate::{Changes, Ms};
 
@@ -26,7 +26,7 @@ use crate::{Changes, Ms};
 pub const DAY: Ms = 1_763_942_400_000;
 
 /// Ids of drills.
-pub const SECRET: Secret = Secret::new([7; 32]);
+pub const SECRET: IdSecret = IdSecret::new([7; 32]);
 
 pub struct Drill {
     pub book: Book,

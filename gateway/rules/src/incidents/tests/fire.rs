@@ -3,7 +3,7 @@
 use super::drill::{drill, drill_with, time};
 use super::town::route;
 use crate::changes::Hop;
-use crate::incidents::{Plan, Role};
+use crate::incidents::{Plan, ReceiverRole};
 
 #[test]
 fn nobody_answers() {
@@ -174,11 +174,11 @@ fn an_unclaimed_detector_belongs_to_the_district() {
 #[test]
 fn chiefs_and_webhooks() {
     let webhooks = vec![
-        route("t1", Some("T1"), Role::Officer),
-        route("t2", Some("T2"), Role::Officer),
-        route("all", None, Role::Officer),
-        route("chief1", Some("T1"), Role::Chief),
-        route("chief4", Some("T4"), Role::Chief),
+        route("t1", Some("T1"), ReceiverRole::Officer),
+        route("t2", Some("T2"), ReceiverRole::Officer),
+        route("all", None, ReceiverRole::Officer),
+        route("chief1", Some("T1"), ReceiverRole::Chief),
+        route("chief4", Some("T4"), ReceiverRole::Chief),
     ];
     drill_with(
         &Plan { webhooks, ..Plan::default() },

@@ -7,7 +7,7 @@ use standpipe_shared::{Alarm, Condition, Reading};
 use ulid::Ulid;
 
 use super::town::town;
-use crate::incidents::{Plan, Secret};
+use crate::incidents::{IdSecret, Plan};
 use crate::wire::{Arrived, Message};
 use crate::world::World;
 use crate::{Changes, Ms};
@@ -17,7 +17,7 @@ const T0: Ms = 1_767_225_600_000;
 /// A gateway with that secret, that hears a message at that time and waits for some minutes: the
 /// ids of all incidents, and of their pages.
 fn heard(secret: u8, message: &Message, at: Ms, print: u128) -> (BTreeSet<Ulid>, Vec<Ulid>) {
-    let mut world = World::new(town(), Plan::default(), Secret::new([secret; 32]));
+    let mut world = World::new(town(), Plan::default(), IdSecret::new([secret; 32]));
     let mut out = Changes::default();
     world.session(true, at - 1_000, &mut out);
     for station in ["D", "T1", "T2", "T3", "T4", "C1"] {
@@ -118,7 +118,7 @@ fn what_is_told_of_at_once_has_its_id_from_its_message_and_all_else_from_its_ons
         device: Some("SD-4".into()),
         topic: "r/a/SD-4/alarm".into(),
         payload: "ON".into(),
-        why: crate::wire::Reason::NotJson,
+        why: crate::wire::RejectedReason::NotJson,
     };
     for (message, of_its_bytes) in [
         (read(Condition::Smoke), true),
@@ -140,7 +140,7 @@ fn an_id_that_exists_is_not_given_twice() {
         let alarm = Alarm { reading, condition: Condition::Smoke, active, test: false };
         Message::Alarm { area: "a".into(), device: "SD-4".into(), alarm }
     };
-    let mut world = World::new(town(), Plan::default(), Secret::new([1; 32]));
+    let mut world = World::new(town(), Plan::default(), IdSecret::new([1; 32]));
     let mut ids = BTreeSet::new();
     for n in 0..5 {
         let mut out = Changes::default();

@@ -3,7 +3,7 @@
 use standpipe_shared::{Class, Condition, Severity};
 
 use super::drill::{drill, drill_with, time};
-use crate::incidents::{Event, Plan, State, Steps, step};
+use crate::incidents::{IncidentEvent, Plan, State, Steps, step};
 
 #[test]
 fn two_officers_at_once() {
@@ -207,7 +207,7 @@ impl super::drill::Drill {
 /// The rows that the drills do not reach; the table itself is in `state.rs`.
 #[test]
 fn closed_is_closed_and_evidence_needs_clear_water() {
-    use Event::{
+    use IncidentEvent::{
         Calmed, Done, Eased, Ended, Finished, Found, Noted, Proven, Repaired, Taken, Worked,
     };
     let events =

@@ -8,7 +8,7 @@ use standpipe_shared::{Alarm, Condition, Kind, Reading, Severity};
 use super::town::{route, town};
 use crate::changes::{Page, Receiver};
 use crate::incidents::{
-    Announced, Announcement, Plan, PlannedPage, Role, Route, Scene, Scope, Secret, Steps,
+    Announced, Announcement, IdSecret, Plan, PlannedPage, ReceiverRole, Route, Scene, Scope, Steps,
     conditions_of, differences, preview,
 };
 use crate::registry::Registry;
@@ -40,7 +40,7 @@ fn happens(
     away: &BTreeSet<Box<str>>,
     work: Option<&Announcement>,
 ) -> Vec<PlannedPage> {
-    let mut world = World::new(town(), plan.clone(), Secret::new([3; 32]));
+    let mut world = World::new(town(), plan.clone(), IdSecret::new([3; 32]));
     let mut out = Changes::default();
     world.session(true, T0, &mut out);
     for station in STATIONS.iter().filter(|station| !away.contains(**station)) {
@@ -92,7 +92,11 @@ fn steps() -> impl Strategy<Value = Steps> {
 
 fn webhook() -> impl Strategy<Value = Route> {
     let station = prop_oneof![Just(None), (0..STATIONS.len()).prop_map(|n| Some(STATIONS[n]))];
-    let role = prop_oneof![Just(Role::Officer), Just(Role::Chief), Just(Role::Admin)];
+    let role = prop_oneof![
+        Just(ReceiverRole::Officer),
+        Just(ReceiverRole::Chief),
+        Just(ReceiverRole::Admin)
+    ];
     let severities = prop::collection::vec(0..Severity::ALL.len(), 0..3);
     (station, role, severities, prop::collection::vec(1_u8..4, 0..3)).prop_map(
         |(station, role, severities, steps)| Route {
@@ -191,8 +195,9 @@ fn a_rehearsal_reads_like_the_manual() {
 #[test]
 fn two_configurations_differ_in_who_hears_what_when() {
     let (registry, away) = (town(), BTreeSet::new());
-    let old = Plan { webhooks: vec![route("old", None, Role::Officer)], ..Plan::default() };
-    let mut new = Plan { webhooks: vec![route("new", None, Role::Chief)], ..Plan::default() };
+    let old = Plan { webhooks: vec![route("old", None, ReceiverRole::Officer)], ..Plan::default() };
+    let mut new =
+        Plan { webhooks: vec![route("new", None, ReceiverRole::Chief)], ..Plan::default() };
     new.fire.step3_s = 240;
     let of = |plan| {
         let scene = Scene { plan, registry: &registry, windows: &[], away: &away, now: T0 };

@@ -7,7 +7,7 @@ use standpipe_shared::{Class, Severity};
 
 use super::drill::{DAY, Drill};
 use crate::Ms;
-use crate::incidents::{IncidentId, Plan, Role, State};
+use crate::incidents::{IncidentId, Plan, ReceiverRole, State};
 
 const DETECTORS: [&str; 4] = ["SD-1", "SD-2", "SD-4", "SD-U"];
 const HYDRANTS: [&str; 4] = ["HY-1", "HY-2", "HY-5", "HY-6"];
@@ -69,9 +69,9 @@ fn pause() -> impl Strategy<Value = Ms> {
 
 fn plan() -> Plan {
     let webhooks = vec![
-        super::town::route("all", None, Role::Officer),
-        super::town::route("chief", Some("T1"), Role::Chief),
-        super::town::route("admin", None, Role::Admin),
+        super::town::route("all", None, ReceiverRole::Officer),
+        super::town::route("chief", Some("T1"), ReceiverRole::Chief),
+        super::town::route("admin", None, ReceiverRole::Admin),
     ];
     Plan { webhooks, ..Plan::default() }
 }

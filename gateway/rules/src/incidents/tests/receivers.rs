@@ -5,7 +5,7 @@ use standpipe_shared::Severity;
 use super::drill::{drill, drill_with};
 use super::town::{route, town};
 use crate::changes::Receiver;
-use crate::incidents::{Plan, Role, Route, Steps, rehearse};
+use crate::incidents::{Plan, ReceiverRole, Route, Steps, rehearse};
 
 #[test]
 fn an_absent_station_is_passed_over() {
@@ -78,8 +78,8 @@ fn nobody_there_at_step_2_either_and_the_third_comes_at_its_time() {
 #[test]
 fn whoever_is_of_both_steps_is_paged_once() {
     let webhooks = vec![
-        Route { steps: vec![1, 2], ..route("duty", None, Role::Officer) },
-        route("chief", Some("T1"), Role::Chief),
+        Route { steps: vec![1, 2], ..route("duty", None, ReceiverRole::Officer) },
+        route("chief", Some("T1"), ReceiverRole::Chief),
     ];
     drill_with(
         &Plan { webhooks, ..Plan::default() },
@@ -137,18 +137,18 @@ fn webhooks_by_severity_and_step() {
     let only = |name, severities: &[Severity], steps: &[u8]| Route {
         severities: severities.to_vec(),
         steps: steps.to_vec(),
-        ..route(name, None, Role::Officer)
+        ..route(name, None, ReceiverRole::Officer)
     };
     let webhooks = vec![
         only("fire", &[Severity::Fire], &[]),
         only("low", &[Severity::Warning, Severity::Critical], &[]),
         only("third", &[], &[3]),
         only("first", &[], &[1, 2]),
-        Route { steps: vec![2, 3], ..route("t1late", Some("T1"), Role::Officer) },
-        Route { steps: vec![1], ..route("d1", Some("D"), Role::Officer) },
-        Route { steps: vec![1], ..route("chief", None, Role::Chief) },
-        route("chiefs", None, Role::Chief),
-        route("admin", None, Role::Admin),
+        Route { steps: vec![2, 3], ..route("t1late", Some("T1"), ReceiverRole::Officer) },
+        Route { steps: vec![1], ..route("d1", Some("D"), ReceiverRole::Officer) },
+        Route { steps: vec![1], ..route("chief", None, ReceiverRole::Chief) },
+        route("chiefs", None, ReceiverRole::Chief),
+        route("admin", None, ReceiverRole::Admin),
     ];
     drill_with(
         &Plan { webhooks, ..Plan::default() },
@@ -163,10 +163,10 @@ fn webhooks_by_severity_and_step() {
 #[test]
 fn the_gateway_is_blind() {
     let webhooks = vec![
-        route("admin", None, Role::Admin),
-        route("admin1", Some("T1"), Role::Admin),
-        route("d", Some("D"), Role::Officer),
-        route("chief", Some("D"), Role::Chief),
+        route("admin", None, ReceiverRole::Admin),
+        route("admin1", Some("T1"), ReceiverRole::Admin),
+        route("d", Some("D"), ReceiverRole::Officer),
+        route("chief", Some("D"), ReceiverRole::Chief),
     ];
     let drill = drill_with(
         &Plan { webhooks, ..Plan::default() },
@@ -213,9 +213,9 @@ fn steps_of_zero_never_come() {
 #[test]
 fn what_is_wrong_with_the_gateway_is_told_to_its_admins() {
     let webhooks = vec![
-        route("admin", None, Role::Admin),
-        route("officer", None, Role::Officer),
-        route("chief", None, Role::Chief),
+        route("admin", None, ReceiverRole::Admin),
+        route("officer", None, ReceiverRole::Officer),
+        route("chief", None, ReceiverRole::Chief),
     ];
     let plan = Plan { webhooks, ..Plan::default() };
     let drill = drill_with(

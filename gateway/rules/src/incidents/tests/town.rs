@@ -2,11 +2,11 @@
 
 use standpipe_shared::Kind;
 
-use crate::incidents::{Role, Route};
+use crate::incidents::{ReceiverRole, Route};
 use crate::registry::{Device, Level, Registry, Station};
 
 /// A webhook for plans.
-pub fn route(name: &str, station: Option<&str>, role: Role) -> Route {
+pub fn route(name: &str, station: Option<&str>, role: ReceiverRole) -> Route {
     let station = station.map(Into::into);
     Route { name: name.into(), station, role, ..Route::default() }
 }

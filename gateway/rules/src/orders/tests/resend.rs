@@ -153,8 +153,9 @@ fn a_restarted_gateway_sends_again_what_was_sent_before_it() {
     let restored = |world: &World, resend_owed| {
         // As the store gives it back.
         let json = serde_json::to_string(world.orders().command(id).unwrap()).unwrap();
-        let command: crate::orders::Command = serde_json::from_str(&json).unwrap();
-        let command = crate::orders::Command { device: H1, number: 1, resend_owed, ..command };
+        let command: crate::orders::DeviceCommand = serde_json::from_str(&json).unwrap();
+        let command =
+            crate::orders::DeviceCommand { device: H1, number: 1, resend_owed, ..command };
         let mut after = super::world(1);
         birth(&mut after, "north/H-1/status", 0, T0);
         after.restore_orders(SavedOrders { commands: vec![command], ..SavedOrders::default() });

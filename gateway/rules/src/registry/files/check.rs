@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::{Device, Registry, Station};
-use super::rows::{Numbered, Read};
+use super::rows::{NumberedRow, Read};
 
 /// A file has rows below its header; `registered`: how many of its kind there are already.
 pub(super) fn rows<T>(read: &mut Read<T>, registered: usize) {
@@ -31,7 +31,7 @@ pub(super) fn stations(read: &mut Read<Station>, known: &Registry) {
             read.rows.iter().map(|numbered| numbered.row.id.clone()).collect();
         let exists = |id: &str| ids.contains(id) || known.station(id).is_some();
         let before = read.rows.len();
-        for Numbered { line, row } in std::mem::take(&mut read.rows) {
+        for NumberedRow { line, row } in std::mem::take(&mut read.rows) {
             let parent = row.parent.as_deref().unwrap_or_default();
             if row.parent.is_some() && !exists(parent) {
                 let text = "no such good station: correct it, or add its row".to_owned();
@@ -40,7 +40,7 @@ pub(super) fn stations(read: &mut Read<Station>, known: &Registry) {
                 let text = format!("goes round in a circle ({circle}): leave one of them empty");
                 read.bad(line, "parent", parent, text);
             } else {
-                read.rows.push(Numbered { line, row });
+                read.rows.push(NumberedRow { line, row });
             }
         }
         if read.rows.len() == before {
@@ -53,9 +53,9 @@ pub(super) fn stations(read: &mut Read<Station>, known: &Registry) {
 pub(super) fn devices(read: &mut Read<Device>, stations: &Read<Station>, known: &Registry) {
     once(read, |device| &device.id);
     let ids: HashSet<&str> = stations.rows.iter().map(|numbered| &*numbered.row.id).collect();
-    for Numbered { line, row } in std::mem::take(&mut read.rows) {
+    for NumberedRow { line, row } in std::mem::take(&mut read.rows) {
         if ids.contains(&*row.station) || known.station(&row.station).is_some() {
-            read.rows.push(Numbered { line, row });
+            read.rows.push(NumberedRow { line, row });
         } else {
             let text = "no such good station: correct it, or add it to the stations".to_owned();
             read.bad(line, "station", &row.station, text);
@@ -66,20 +66,20 @@ pub(super) fn devices(read: &mut Read<Device>, stations: &Read<Station>, known: 
 /// The first row of an id counts, the others are bad.
 fn once<T>(read: &mut Read<T>, id: impl Fn(&T) -> &Box<str>) {
     let mut first: HashMap<Box<str>, u64> = HashMap::new();
-    for Numbered { line, row } in std::mem::take(&mut read.rows) {
+    for NumberedRow { line, row } in std::mem::take(&mut read.rows) {
         let id = id(&row).clone();
         if let Some(first) = first.get(&id) {
             let text = format!("already on line {first}: give each an id of its own");
             read.bad(line, "id", &id, text);
         } else {
             first.insert(id, line);
-            read.rows.push(Numbered { line, row });
+            read.rows.push(NumberedRow { line, row });
         }
     }
 }
 
 /// Every station on a circle of parents, and the circle in words.
-fn circles(rows: &[Numbered<Station>], known: &Registry) -> HashMap<Box<str>, String> {
+fn circles(rows: &[NumberedRow<Station>], known: &Registry) -> HashMap<Box<str>, String> {
     let parents: HashMap<&str, Option<&str>> =
         rows.iter().map(|numbered| (&*numbered.row.id, numbered.row.parent.as_deref())).collect();
     let parent = |id: &str| match parents.get(id) {

@@ -16,7 +16,7 @@ const SHOWN: usize = 60;
 
 /// One good row and its line.
 #[derive(Debug)]
-pub(super) struct Numbered<T> {
+pub(super) struct NumberedRow<T> {
     pub(super) line: u64,
     pub(super) row: T,
 }
@@ -25,7 +25,7 @@ pub(super) struct Numbered<T> {
 #[derive(Debug)]
 pub(super) struct Read<T> {
     pub(super) file: Box<str>,
-    pub(super) rows: Vec<Numbered<T>>,
+    pub(super) rows: Vec<NumberedRow<T>>,
     pub(super) bad: Vec<BadRow>,
     pub(super) notes: Vec<String>,
 }
@@ -94,7 +94,7 @@ pub(super) fn read<T>(
         let mut row = Row { names: &names, fields, bad: Vec::new() };
         let made = one(&mut row);
         if row.bad.is_empty() {
-            read.rows.extend(made.map(|row| Numbered { line, row }));
+            read.rows.extend(made.map(|row| NumberedRow { line, row }));
         }
         for (column, value, text) in row.bad {
             read.bad(line, column, &value, text);

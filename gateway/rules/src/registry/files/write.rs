@@ -7,7 +7,7 @@ use super::{devices as device_file, stations as station_file};
 #[must_use]
 pub fn stations<'a>(stations: impl IntoIterator<Item = &'a Station>) -> String {
     let columns = station_file::COLUMNS;
-    let mut lines = Lines::new(columns.must.iter().chain(columns.may));
+    let mut lines = CsvText::new(columns.must.iter().chain(columns.may));
     for station in stations {
         let level = station_file::level_name(station.level);
         let parent = station.parent.as_deref().unwrap_or_default();
@@ -26,7 +26,7 @@ pub fn devices<'a>(devices: impl IntoIterator<Item = &'a Device>) -> String {
     let columns = device_file::COLUMNS;
     let columns = columns.must.iter().chain(columns.may);
     let mut lines =
-        Lines::new(columns.filter(|column| decoders || **column != device_file::DECODER));
+        CsvText::new(columns.filter(|column| decoders || **column != device_file::DECODER));
     for device in devices {
         let number =
             |degrees: Option<f64>| degrees.map(|degrees| degrees.to_string()).unwrap_or_default();
@@ -54,11 +54,11 @@ pub fn devices<'a>(devices: impl IntoIterator<Item = &'a Device>) -> String {
 }
 
 /// Lines of CSV (RFC 4180, with LF).
-struct Lines {
+struct CsvText {
     text: String,
 }
 
-impl Lines {
+impl CsvText {
     fn new<'a>(columns: impl Iterator<Item = &'a &'a str>) -> Self {
         let mut lines = Self { text: String::new() };
         let columns: Vec<&str> = columns.copied().collect();

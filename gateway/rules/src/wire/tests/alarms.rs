@@ -4,7 +4,7 @@ use standpipe_shared::Condition;
 
 use super::super::alarm::MAX_OBJECTS;
 use super::super::salvage::MAX_MEMBERS;
-use super::super::{Message, Reason};
+use super::super::{Message, RejectedReason};
 use super::{below, reasons, told};
 
 fn alarm(payload: impl AsRef<[u8]>) -> String {
@@ -282,7 +282,7 @@ fn a_bad_alarm_is_looked_at_up_to_its_limit() {
     let parsed = alarm(MAX_MEMBERS - 1);
     let Some(Message::Alarm { alarm: read, .. }) = &parsed.message else { panic!("{parsed:?}") };
     assert!(read.active, "`active` is behind the limit, and a fire is a fire without it");
-    assert_eq!(reasons(&parsed), [Reason::MissingField]);
+    assert_eq!(reasons(&parsed), [RejectedReason::MissingField]);
     assert!(matches!(alarm(MAX_MEMBERS).message, Some(Message::UnreadableAlarm { .. })));
 }
 

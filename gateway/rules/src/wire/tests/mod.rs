@@ -8,7 +8,7 @@ mod salvaged;
 mod topics;
 mod unreadable;
 
-use super::{MAX_PAYLOAD, MAX_REJECTED, Message, Parsed, Reason, Rejected, parse};
+use super::{MAX_PAYLOAD, MAX_REJECTED, Message, Parsed, Rejected, RejectedReason, parse};
 
 const ROOT: &str = "standpipe/v1";
 
@@ -61,7 +61,7 @@ fn told(parsed: &Parsed) -> String {
 }
 
 /// The reasons alone.
-fn reasons(parsed: &Parsed) -> Vec<Reason> {
+fn reasons(parsed: &Parsed) -> Vec<RejectedReason> {
     parsed.rejected.iter().map(|rejected| rejected.reason).collect()
 }
 
@@ -110,14 +110,14 @@ fn a_payload_is_read_up_to_its_limit() {
     assert_eq!(
         (only.reason, &*only.detail, &only.payload[..], only.count),
         (
-            Reason::TooLong,
+            RejectedReason::TooLong,
             "payload of 2097153 bytes, at most 2097152 are read: send fewer readings at once",
             &payload[..4_096],
             1
         )
     );
     let garbage = below("a/d/alarm", vec![0xa5; 1 << 20]);
-    assert_eq!(reasons(&garbage), [Reason::NotUtf8]);
+    assert_eq!(reasons(&garbage), [RejectedReason::NotUtf8]);
     assert_eq!(garbage.rejected[0].payload, [0xa5; 4_096]);
 }
 
@@ -147,12 +147,12 @@ fn deep_nesting_costs_nothing() {
 
 #[test]
 fn every_reason_has_a_name_of_its_own() {
-    let mut names: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+    let mut names: Vec<&str> = RejectedReason::ALL.iter().map(|reason| reason.as_str()).collect();
     assert_eq!(
         names.join(" "),
         "topic direction not_utf8 not_json wrong_type not_finite missing_field too_long too_many"
     );
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), Reason::ALL.len());
+    assert_eq!(names.len(), RejectedReason::ALL.len());
 }

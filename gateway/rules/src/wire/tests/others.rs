@@ -196,6 +196,20 @@ fn long_texts_are_cut_at_a_character() {
     }
 }
 
+/// As over HTTP: a ULID is the same in either case.
+#[test]
+fn an_action_names_its_incident_in_either_case() {
+    let id = "01KAW5Q4T0000000000000000A";
+    for incident in [id.to_owned(), id.to_lowercase()] {
+        let payload = format!(r#"{{"incident":"{incident}","action":"arrive"}}"#);
+        let Some(Message::Action { action, .. }) = below("stations/s/actions", payload).message
+        else {
+            panic!("{incident}")
+        };
+        assert_eq!(action.incident.to_string(), id);
+    }
+}
+
 #[test]
 fn members_of_one_name_are_one_or_none() {
     let status = |payload: &str| below("a/d/status", payload).message;

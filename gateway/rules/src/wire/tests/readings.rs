@@ -1,6 +1,6 @@
 //! Telemetry: one reading, or an array that loses only its bad elements.
 
-use super::super::{MAX_READINGS, Message, Reason};
+use super::super::{MAX_READINGS, Message, RejectedReason};
 use super::{below, reasons, told};
 
 fn telemetry(payload: impl AsRef<[u8]>) -> String {
@@ -185,7 +185,10 @@ fn an_array_is_read_up_to_its_limit() {
         let Some(Message::Telemetry { readings, .. }) = &parsed.message else { panic!("{sent}") };
         assert_eq!(readings.len(), sent.min(MAX_READINGS));
         assert!(readings.iter().zip(1..).all(|(reading, seq)| reading.seq == Some(seq)));
-        assert_eq!(reasons(&parsed), vec![Reason::TooMany; usize::from(rejected.is_some())]);
+        assert_eq!(
+            reasons(&parsed),
+            vec![RejectedReason::TooMany; usize::from(rejected.is_some())]
+        );
     }
     let parsed = readings(MAX_READINGS + 2);
     assert_eq!(
@@ -246,7 +249,10 @@ fn so_are_readings_that_stand_one_behind_another() {
         let parsed = below("a/d/telemetry", all.join("\n"));
         let Some(Message::Telemetry { readings, .. }) = &parsed.message else { panic!("{sent}") };
         assert_eq!(readings.len(), MAX_READINGS, "of {sent}");
-        let told = reasons(&parsed).into_iter().filter(|reason| *reason == Reason::TooMany).count();
+        let told = reasons(&parsed)
+            .into_iter()
+            .filter(|reason| *reason == RejectedReason::TooMany)
+            .count();
         assert_eq!(told, too_many, "of {sent}");
     }
 }

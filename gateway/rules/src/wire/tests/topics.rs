@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::super::Parsed;
 use super::super::decoder::{Decoder, Maker, Ours, Parameters, Raw, by_device};
 use super::super::topics::{
-    ALARM_LANE, ALARM_LANE_BEFORE, READINGS_LANE, READINGS_LANE_BEFORE, STATUS_LANE, Side, side,
+    ACTION_LANE, ALARM_LANE, ALARM_LANE_BEFORE, READINGS_LANE, READINGS_LANE_BEFORE, STATUS_LANE,
+    Side, side,
 };
 use super::{ROOT, below, told};
 use crate::cases::cases;
@@ -26,15 +27,15 @@ fn takes(filter: &str, topic: &str) -> bool {
 #[test]
 #[rustfmt::skip] // a table
 fn each_topic_is_one_sides() {
-    use Side::{AlarmLane, Gateway, Readings, StatusLane};
+    use Side::{ActionLane, AlarmLane, Gateway, Readings, StatusLane};
     for (topic, expected) in [
-        ("a/d/telemetry", Readings), ("a/d/alarm", AlarmLane), ("a/d/status", StatusLane), ("stations/s/status", StatusLane), ("a/d/Status", Readings), ("a/d/reply", AlarmLane),
+        ("a/d/telemetry", Readings), ("a/d/alarm", AlarmLane), ("a/d/status", StatusLane), ("stations/s/status", StatusLane), ("a/d/Status", Readings), ("a/d/reply", StatusLane), ("stations/s/reply", StatusLane),
         ("a/d/alarms", AlarmLane), ("a/d/Alarm", AlarmLane), ("a/d/alarm/", AlarmLane), ("a/d/aLARM", Readings), ("a/d/AlArM", Readings), ("x/y/event", Readings), ("a/d/TELEMETRY", Readings), ("a/d/telemetry/", Readings),
         ("a/d/Alarm/", Readings), ("a/d/alarm//", Readings), ("a/b/d/alarm", Readings), ("a/alarm", Readings), ("alarm", Readings),
         ("/d/alarm", AlarmLane), ("//alarm", AlarmLane), ("a/d/settings", Gateway), ("a/d/command", Gateway),
         ("gateway/clock", Gateway), ("gateway", Gateway), ("gateway/what/ever", Gateway), ("gateways/clock", Readings),
-        ("stations/s/incidents/01J", Gateway), ("stations/s/maintenance", Gateway), ("stations/s/actions", AlarmLane),
-        ("stations/s/presence", AlarmLane), ("stations/s/alarm", AlarmLane), ("stations/s/incidents", Readings),
+        ("stations/s/incidents/01J", Gateway), ("stations/s/maintenance", Gateway), ("stations/s/actions", ActionLane),
+        ("stations/s/presence", ActionLane), ("a/d/actions", Readings), ("a/d/presence", Readings), ("stations/s/alarm", AlarmLane), ("stations/s/incidents", Readings),
         ("stations/s/incidents/01J/x", Readings), ("stations/s/actions/x", Readings), ("stations/s", Readings),
         ("a/d/settings/x", Readings), ("a/d/shout", Readings), ("", Readings), ("/", Readings),
     ] {
@@ -51,14 +52,15 @@ fn no_lane_forgets_a_filter_that_it_asks_for() {
     assert!(!forgotten, "{READINGS_LANE:?}");
     let forgotten = ALARM_LANE.iter().any(|filter| ALARM_LANE_BEFORE.contains(filter));
     assert!(!forgotten, "{ALARM_LANE:?}");
-    assert_eq!(ALARM_LANE_BEFORE, STATUS_LANE, "what one forgets the other asks for");
+    let others = [STATUS_LANE, ACTION_LANE].concat();
+    assert_eq!(ALARM_LANE_BEFORE.as_slice(), others, "what one forgets the others ask for");
 }
 
 proptest! {
     #![proptest_config(cases(1_000))]
 
-    /// What the broker sends to the alarm lane, and to the status lane, is exactly what the
-    /// readings' lane passes over for them; `gateway/…` is nobody's there.
+    /// What the broker sends to the alarm lane, to the status lane and to the action lane is exactly
+    /// what the readings' lane passes over for them; `gateway/…` is nobody's there.
     #[test]
     fn the_readings_lane_leaves_to_the_others_what_they_get(
         levels in prop::collection::vec(prop::sample::select(vec![
@@ -69,8 +71,10 @@ proptest! {
     ) {
         let topic = levels.join("/");
         let taken = |filters: &[&str]| filters.iter().filter(|filter| takes(filter, &topic)).count();
-        let (alarm, status) = (taken(&ALARM_LANE) > 0, taken(&STATUS_LANE) > 0);
-        prop_assert!(!(alarm && status), "{} comes on two lanes", topic);
+        let [alarm, status, action] =
+            [&ALARM_LANE[..], &STATUS_LANE, &ACTION_LANE].map(|filters| taken(filters) > 0);
+        let lanes = [alarm, status, action].into_iter().filter(|takes| *takes).count();
+        prop_assert!(lanes <= 1, "{} comes on {} lanes", topic, lanes);
         let heard = READINGS_LANE.iter().filter(|filter| takes(filter, &topic)).count();
         prop_assert_eq!(heard, 1, "every topic, and once");
         let side = side(ROOT, format!("{ROOT}/{topic}").as_bytes());
@@ -79,6 +83,7 @@ proptest! {
         } else {
             prop_assert_eq!(side == Side::AlarmLane, alarm, "{}", topic);
             prop_assert_eq!(side == Side::StatusLane, status, "{}", topic);
+            prop_assert_eq!(side == Side::ActionLane, action, "{}", topic);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Whatever comes on an alarm topic reaches people: as an alarm, or as one that can't be read.
 
-use super::super::{MAX_PAYLOAD, MAX_SHOWN, Message, Reason, parse, print};
+use super::super::{MAX_PAYLOAD, MAX_SHOWN, Message, RejectedReason, parse, print};
 use super::{ROOT, below, reasons, told};
 
 fn alarm(payload: impl AsRef<[u8]>) -> String {
@@ -78,11 +78,11 @@ fn a_fire_on_the_topic_of_readings_is_a_fire() {
         ("a reading",                r#"{"temp_c":20}"#,                                            None),
     ] {
         let parsed = below("a/d/telemetry", payload);
-        let wrong = parsed.rejected.iter().filter(|rejected| rejected.reason == Reason::Topic).count();
+        let wrong = parsed.rejected.iter().filter(|rejected| rejected.reason == RejectedReason::Topic).count();
         let found = match &parsed.message {
             Some(Message::Alarm { area, device, alarm }) => {
                 assert_eq!((&**area, &**device, wrong), ("a", "d", 1), "{story}: the topic is told once");
-                assert_eq!(parsed.rejected[0].reason, Reason::Topic, "{story}: and counted");
+                assert_eq!(parsed.rejected[0].reason, RejectedReason::Topic, "{story}: and counted");
                 Some((alarm.active, alarm.test, alarm.reading.values.temp_c.map(|temp| temp.get())))
             }
             _ => { assert_eq!(wrong, 0, "{story}"); None }
@@ -114,13 +114,13 @@ fn a_fire_is_one_on_whatever_topic_it_comes() {
         };
         assert_eq!((&**area, &**device, alarm.active), ("a", "d", true), "{topic}");
         assert_eq!(alarm.reading.values.temp_c.map(|temp| temp.get()), Some(61.0), "{topic}");
-        assert_eq!(reasons(&parsed), [Reason::Topic], "{topic}: it is told");
+        assert_eq!(reasons(&parsed), [RejectedReason::Topic], "{topic}: it is told");
     }
     for topic in ["a/d/alarm/x", "a/b/d/telemetry", "a/telemetry", "telemetry", "a/e\u{301}/x"] {
         let parsed = below(topic, fire);
         let told = matches!(&parsed.message, Some(Message::UnreadableAlarm { device: None, .. }));
         assert!(told, "{topic}: {parsed:?}");
-        assert_eq!(reasons(&parsed), [Reason::Topic], "{topic}: it is told");
+        assert_eq!(reasons(&parsed), [RejectedReason::Topic], "{topic}: it is told");
     }
     let bytes = parse(ROOT, b"standpipe/v1/a/\xff/x", fire.as_bytes());
     assert!(matches!(bytes.message, Some(Message::UnreadableAlarm { .. })));
@@ -137,7 +137,7 @@ fn a_fire_is_one_on_whatever_topic_it_comes() {
             let parsed = below(topic, payload);
             assert_eq!(
                 (&parsed.message, reasons(&parsed)),
-                (&None, vec![Reason::Topic]),
+                (&None, vec![RejectedReason::Topic]),
                 "{topic}"
             );
         }
@@ -175,7 +175,11 @@ fn readings_are_read_however_their_topic_is_written() {
     }
     for topic in ["a/d/telemetries", "a/b/d/telemetry", "a/telemetry", "a/d/telemetry/x"] {
         let parsed = below(topic, reading);
-        assert_eq!((&parsed.message, reasons(&parsed)), (&None, vec![Reason::Topic]), "{topic}");
+        assert_eq!(
+            (&parsed.message, reasons(&parsed)),
+            (&None, vec![RejectedReason::Topic]),
+            "{topic}"
+        );
     }
 }
 
@@ -244,7 +248,7 @@ fn its_payload_is_shown_up_to_a_limit() {
         let parsed = below("a/d/alarm", &long);
         let Some(Message::UnreadableAlarm { payload, why, .. }) = parsed.message else { panic!() };
         assert!(payload.chars().count() <= MAX_SHOWN + 1 && payload.ends_with('…'));
-        assert_eq!(why == Reason::TooLong, long.len() > MAX_PAYLOAD);
+        assert_eq!(why == RejectedReason::TooLong, long.len() > MAX_PAYLOAD);
     }
 }
 
@@ -275,10 +279,10 @@ fn an_alarm_topic_is_known_by_its_last_level() {
             Some(Message::UnreadableAlarm { area: from, device: who, topic: shown, payload, why }) => {
                 assert_eq!((&*from, who.as_deref()), (area, None), "{topic}");
                 assert_eq!(device, None, "{topic}");
-                assert_eq!((why, payload.as_bytes()), (Reason::Topic, &fire[..]), "{topic}");
+                assert_eq!((why, payload.as_bytes()), (RejectedReason::Topic, &fire[..]), "{topic}");
                 let hidden = topic.replace('\u{202e}', "\\u{202e}");
                 assert_eq!(&*shown, format!("{ROOT}/{hidden}"));
-                assert_eq!(told, [Reason::Topic], "{topic}");
+                assert_eq!(told, [RejectedReason::Topic], "{topic}");
             }
             other => panic!("{topic}: {other:?}"),
         }
@@ -300,7 +304,11 @@ fn our_own_topics_are_nobodys_alarm() {
         "stations/t-1/telemetry/",
     ] {
         let parsed = below(topic, r#"{"condition":"smoke","active":true}"#);
-        assert_eq!((&parsed.message, reasons(&parsed)), (&None, vec![Reason::Topic]), "{topic}");
+        assert_eq!(
+            (&parsed.message, reasons(&parsed)),
+            (&None, vec![RejectedReason::Topic]),
+            "{topic}"
+        );
     }
     assert!(parse(ROOT, b"elsewhere/a/d/alarm", b"ON").message.is_none());
     assert!(below("selftest/d/alarm", r#"{"condition":"smoke","active":true}"#).message.is_some());
@@ -413,7 +421,11 @@ fn what_stands_beside_a_fire_on_the_topic_of_readings_is_counted() {
     ] {
         let parsed = below("a/d/telemetry", &payload);
         let told = told(&parsed);
-        assert_eq!(reasons(&parsed).contains(&Reason::TooMany), left_out.is_some(), "{told}");
+        assert_eq!(
+            reasons(&parsed).contains(&RejectedReason::TooMany),
+            left_out.is_some(),
+            "{told}"
+        );
         assert!(left_out.is_none_or(|left_out| told.contains(left_out)), "{told}");
     }
 }

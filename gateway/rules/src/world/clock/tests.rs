@@ -8,7 +8,7 @@ use standpipe_shared::{Condition, Kind, Reading};
 
 use super::super::town::{self, T0, alarm, connect, device, reading, telemetry};
 use crate::changes::{Page, Receiver};
-use crate::incidents::{Action, ActionKind, Actor, Plan, Role, Route, Saved, State};
+use crate::incidents::{Action, ActionKind, Actor, Plan, ReceiverRole, Route, Saved, State};
 use crate::registry::{DeviceIx, Registry};
 use crate::{Changes, HOUR_MS, MINUTE_MS, Ms, World};
 
@@ -24,7 +24,7 @@ fn registry() -> Registry {
 
 /// Nobody needs to confirm a page: here receivers report nothing.
 fn plan() -> Plan {
-    let admin = Route { name: "admin".into(), role: Role::Admin, ..Route::default() };
+    let admin = Route { name: "admin".into(), role: ReceiverRole::Admin, ..Route::default() };
     Plan { webhooks: vec![admin], confirm_s: 0, ..Plan::default() }
 }
 
@@ -403,10 +403,10 @@ fn what_people_set_by_the_wall_stays_and_a_patience_of_ours_moves() {
 
 #[test]
 fn a_command_is_waited_for_as_long_as_it_was_going_to_be() {
-    use crate::orders::{Asked, CommandState, Order};
+    use crate::orders::{CommandRequest, CommandState, Order};
     use standpipe_shared::Verb;
     let mut gateway = Gateway::new();
-    let asked = Asked::new(Verb::SelfTest, None, Some(120), "who").unwrap();
+    let asked = CommandRequest::new(Verb::SelfTest, None, Some(120), "who").unwrap();
     let (order, now) = (Order::Command { device: "X-6".into(), asked }, gateway.now());
     let id = gateway.world.order(order, now, &mut gateway.out).unwrap().unwrap();
     let state = |gateway: &Gateway| gateway.world.orders().command(id).unwrap().state;

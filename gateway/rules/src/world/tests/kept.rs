@@ -40,7 +40,7 @@ fn an_unreadable_alarm_that_the_broker_kept_is_told_once_until_its_device_starts
         device: Some("S".into()),
         topic: "town/S/alarm".into(),
         payload: "ON".into(),
-        why: crate::wire::Reason::NotJson,
+        why: crate::wire::RejectedReason::NotJson,
     };
     let mut now = T0;
     let mut pages_of = |world: &mut World, message: &Message, retained| {
@@ -191,7 +191,7 @@ fn unreadable(device: Option<&str>) -> Message {
         device: device.map(Into::into),
         topic: "standpipe/v1/town/X/alarm".into(),
         payload: "ON".into(),
-        why: crate::wire::Reason::NotUtf8,
+        why: crate::wire::RejectedReason::NotUtf8,
     }
 }
 

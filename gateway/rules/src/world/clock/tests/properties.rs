@@ -10,7 +10,7 @@ use super::super::super::town::{self, T0, device, station};
 use crate::changes::{Receiver, TrailEntry};
 use crate::fact::Subject;
 use crate::incidents::{Action, ActionKind, Incident, IncidentId, Plan};
-use crate::orders::{Asked, Order};
+use crate::orders::{CommandRequest, Order};
 use crate::registry::{Device, DeviceIx, Level, Registry, Station};
 use crate::wire::Message;
 use crate::{Changes, Ms, World};
@@ -203,7 +203,7 @@ impl Gateway {
             }
             Event::Session(up) => return self.world.session(*up, now, out),
             Event::Command { device, expires } => {
-                let asked = Asked::new(Verb::ALL[0], None, Some(*expires), "who").unwrap();
+                let asked = CommandRequest::new(Verb::ALL[0], None, Some(*expires), "who").unwrap();
                 let order = Order::Command { device: name(*device).into(), asked };
                 let _ = self.world.order(order, now, out);
                 return;
