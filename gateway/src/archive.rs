@@ -13,15 +13,16 @@ mod files;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use files::{Folder, Kind};
 use metrics::counter;
 use standpipe_config::KeepConfig;
-use standpipe_engine::health::{Health, Status};
+use standpipe_engine::health::{Health, PartStatus};
 use standpipe_engine::{EngineHandle, Unavailable};
 use standpipe_machine::clock::Clock;
+use standpipe_machine::threads;
 use standpipe_rules::Ms;
 use standpipe_store::accounts::{AccountBook, AccountError, Accounts};
 use standpipe_store::expired::{Archived, Expired, KeptSince};
@@ -71,8 +72,8 @@ pub fn start(setup: ArchiveSetup, store: &Path) -> Result<JoinHandle<()>, super:
     let (reader, folder) = (Reader::open(store)?, Folder::beside(store, setup.keep.archive_mib));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let stop = setup.stop.clone();
-    Ok(Builder::new().name("archive".into()).spawn(move || {
-        let archive = Archive { setup, reader, folder };
+    let archive = Archive { setup, reader, folder };
+    Ok(threads::start("archive", move || {
         runtime.block_on(stop.run_until_cancelled(archive.run()));
     })?)
 }
@@ -89,7 +90,7 @@ impl Archive {
         loop {
             sleep(wait).await;
             wait = EVERY;
-            let failing = matches!(self.setup.health.store.status(), Status::Failing { .. });
+            let failing = matches!(self.setup.health.store.status(), PartStatus::Failing { .. });
             if failing || self.setup.clock.is_doubted() {
                 continue;
             }

@@ -1,6 +1,7 @@
 //! The engine over a real store: nothing is let go before it is kept, and a crash changes nothing.
 
 mod actions;
+mod archived;
 mod clock;
 mod disk;
 mod entries;
