@@ -99,7 +99,7 @@ impl Bench {
     pub fn is_up(&self) {
         loop {
             match self.inbox(PATIENCE) {
-                Some(Inbox::Input { input: Input::Source { up: true, .. }, .. }) => return,
+                Some(inbox) if session(&inbox) == Some(true) => return,
                 Some(Inbox::Delivery(delivery)) => self.early.borrow_mut().push_back(*delivery),
                 other => panic!("the session does not come up: {other:?}"),
             }
@@ -115,9 +115,7 @@ impl Bench {
         loop {
             match self.inbox(within)? {
                 Inbox::Delivery(delivery) => return Some(*delivery),
-                Inbox::Input { input: Input::Source { up: false, .. }, .. } => {
-                    self.downs.set(self.downs.get() + 1)
-                }
+                inbox if session(&inbox) == Some(false) => self.downs.set(self.downs.get() + 1),
                 _ => continue,
             }
         }
@@ -163,4 +161,10 @@ pub fn seen(delivery: &Delivery) -> (String, u32) {
 pub fn reading(seq: u32) -> (String, Vec<u8>) {
     let payload = format!(r#"{{"boot":1,"seq":{seq},"pressure_kpa":300}}"#);
     ("standpipe/v1/banan/HYD-1/telemetry".to_owned(), payload.into())
+}
+
+/// Whether the word of a session says that it is up; `None`: it is something else.
+pub fn session(inbox: &Inbox) -> Option<bool> {
+    let Inbox::Input(input) = inbox else { return None };
+    if let Input::Source { up, .. } = input.input { Some(up) } else { None }
 }

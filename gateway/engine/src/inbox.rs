@@ -125,7 +125,7 @@ pub(crate) fn weight(topic: &str, parsed: &Parsed) -> usize {
         parsed.messages().map(said).sum::<usize>() + parsed.more.len() * size_of::<Message>();
     let rejected =
         parsed.rejected.iter().map(|refused| refused.payload.len() + refused.detail.len());
-    size_of::<Inbox>() + topic.len() + said + rejected.sum::<usize>()
+    size_of::<Inbox>() + size_of::<Delivery>() + topic.len() + said + rejected.sum::<usize>()
 }
 
 /// What the waiting deliveries weigh, one number for each source.
@@ -166,22 +166,32 @@ pub enum Inbox {
     /// A message, and what its source gets back.
     Delivery(Box<Delivery>),
     /// Anything else.
-    Input {
-        input: Input,
-        /// When it happened; `None`: when it is taken.
-        at: Option<Stamp>,
-        /// Who waits for what comes of it, which is said when it is on disk. An asker who left is
-        /// not waited for.
-        reply: Option<oneshot::Sender<EntryOutcome>>,
-    },
+    Input(Box<InboxInput>),
     /// Changes nothing: says that the engine still takes messages.
     Alive(oneshot::Sender<()>),
+}
+
+/// An input that is no message, and what this process owes for it.
+#[derive(Debug)]
+pub struct InboxInput {
+    pub input: Input,
+    /// When it happened; `None`: when it is taken.
+    pub at: Option<Stamp>,
+    /// Who waits for what comes of it, which is said when it is on disk. An asker who left is
+    /// not waited for.
+    pub reply: Option<oneshot::Sender<EntryOutcome>>,
+}
+
+impl From<InboxInput> for Inbox {
+    fn from(input: InboxInput) -> Self {
+        Self::Input(Box::new(input))
+    }
 }
 
 impl From<Input> for Inbox {
     /// As of when it is taken.
     fn from(input: Input) -> Self {
-        Self::Input { input, at: None, reply: None }
+        InboxInput { input, at: None, reply: None }.into()
     }
 }
 
@@ -195,13 +205,13 @@ impl Input {
     /// It happened then.
     #[must_use]
     pub fn at(self, at: impl Into<Stamp>) -> Inbox {
-        Inbox::Input { input: self, at: Some(at.into()), reply: None }
+        InboxInput { input: self, at: Some(at.into()), reply: None }.into()
     }
 
     /// Somebody waits for what comes of it.
     #[must_use]
-    pub const fn asked(self, reply: oneshot::Sender<EntryOutcome>) -> Inbox {
-        Inbox::Input { input: self, at: None, reply: Some(reply) }
+    pub fn asked(self, reply: oneshot::Sender<EntryOutcome>) -> Inbox {
+        InboxInput { input: self, at: None, reply: Some(reply) }.into()
     }
 }
 

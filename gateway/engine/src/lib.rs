@@ -40,7 +40,9 @@ pub use clock::came_back;
 use decoders::ChosenDecoders;
 use entry::{Batch, Entry};
 pub use entry::{EntryOutcome, Input};
-pub use inbox::{Came, Delivery, EngineHandle, Inbox, QueueLengths, Queues, Unavailable, queues};
+pub use inbox::{
+    Came, Delivery, EngineHandle, Inbox, InboxInput, QueueLengths, Queues, Unavailable, queues,
+};
 use log::{Appended, EmbeddedLog, Log, Position};
 use meters::Meters;
 pub use shell::{Outlets, run};
@@ -227,7 +229,8 @@ impl Engine {
                     self.due.owe(source, receipt);
                 }
             }
-            Inbox::Input { input, at, reply } => {
+            Inbox::Input(asked) => {
+                let InboxInput { input, at, reply } = *asked;
                 let at = at.map_or(now, |stamp| self.read(stamp));
                 let outcome = self.enter(Entry { now, at, input });
                 self.due.answers.extend(reply.map(|reply| (reply, outcome)));

@@ -409,7 +409,7 @@ fn the_thread_drains_its_queues_and_keeps_everything_before_it_ends() {
 
 #[test]
 fn a_place_in_a_queue_is_small_since_all_of_them_are_reserved() {
-    assert!(size_of::<Inbox>() <= 136, "{} bytes: box what is large", size_of::<Inbox>());
+    assert!(size_of::<Inbox>() <= 16, "{} bytes: box what is large", size_of::<Inbox>());
 }
 
 #[test]

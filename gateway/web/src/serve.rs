@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -24,6 +24,8 @@ use crate::listener::{Bounded, CONNECTIONS, IDLE};
 
 /// How long connections have to end by themselves when the gateway stops.
 const GRACE: Duration = Duration::from_secs(1);
+/// What a client is asked to wait that is refused for now, seconds.
+const RETRY_AFTER_S: u16 = 2;
 /// How often histograms are tidied, so that they do not grow unread.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
@@ -94,12 +96,17 @@ fn routes(api: Arc<ApiState>, stop: CancellationToken) -> Router {
         .layer(from_fn(plain))
 }
 
-/// Answers are of this moment, of the type they say, and counted.
+/// Answers are of this moment, of the type they say, and counted; one that says "not now" says when to
+/// try again.
 async fn plain(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let status = response.status().as_u16().to_string();
-    ::metrics::counter!("standpipe_http_requests_total", "status" => status).increment(1);
+    let status = response.status();
+    ::metrics::counter!("standpipe_http_requests_total", "status" => status.as_u16().to_string())
+        .increment(1);
     let headers = response.headers_mut();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, RETRY_AFTER_S.into());
+    }
     let (fresh, typed) =
         (HeaderValue::from_static("no-store"), HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(fresh);

@@ -114,9 +114,8 @@ fn a_refused_topic_holds_up_no_other() {
 
 /// What the engine makes of a report of the sender.
 fn is_told(world: &mut World, reports: &[Inbox], changes: &mut Changes) {
-    let [Inbox::Input { input: Input::CommandSent { id, resends }, .. }] = *reports else {
-        panic!("{reports:?}")
-    };
+    let [Inbox::Input(report)] = reports else { panic!("{reports:?}") };
+    let Input::CommandSent { id, resends } = report.input else { panic!("{reports:?}") };
     world.command_sent((id, resends), NOW, changes);
 }
 

@@ -14,8 +14,6 @@ use super::params::TIME;
 
 /// A value from a request is shown up to here, characters.
 const SHOWN: usize = 80;
-/// What a refused client is asked to wait, seconds.
-const RETRY_AFTER_S: u16 = 2;
 
 /// Why a request was not served.
 #[derive(Debug)]
@@ -412,9 +410,6 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             let how = HeaderValue::from_static("Bearer realm=\"standpipe\"");
             headers.insert(header::WWW_AUTHENTICATE, how);
-        }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, RETRY_AFTER_S.into());
         }
         response
     }

@@ -125,8 +125,15 @@ async fn programs_fill_no_place_of_a_page_and_pages_none_of_a_program() {
             assert_eq!(devices.status().as_u16(), 200);
         }
     }
+    tokio::select! {
+        answer = waiting.next() => panic!("{answer:?}: no engine runs"),
+        page = timeout(Duration::from_secs(1), admin.text("/devices")) => {
+            assert!(page.is_err(), "pages have filled theirs: {page:?}");
+        }
+    }
     let late = timeout(Duration::from_secs(15), waiting.next()).await.expect("an end").unwrap();
     assert_eq!(late.status().as_u16(), 503);
+    assert_eq!(late.headers()["retry-after"], "2");
     let text = late.text().await.unwrap();
     assert!(text.contains("暂时无法使用"), "in words: {text}");
 }

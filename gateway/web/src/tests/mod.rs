@@ -16,6 +16,7 @@ mod quarantine;
 mod readers;
 mod refusals;
 mod relapse;
+mod rows;
 mod scope;
 mod shapes;
 mod streams;

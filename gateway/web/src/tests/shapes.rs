@@ -276,6 +276,7 @@ async fn alive_ready_and_counted() {
     api.parts.health.series.failing(NOON, "influxdb is away: start it");
     let not = api.ask("GET", "/readyz").send().await.unwrap();
     assert_eq!(not.status().as_u16(), 503);
+    assert_eq!(not.headers()["retry-after"], "2");
     let said: Value = serde_json::from_str(&not.text().await.unwrap()).unwrap();
     assert_eq!(
         said,

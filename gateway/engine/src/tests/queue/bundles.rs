@@ -191,7 +191,8 @@ fn what_a_webhook_was_sent_last_is_known_after_a_restart_a_bundle_as_one() {
     let sent = |since, limit| bench.reader().sent_to_webhook(("w", since), limit).unwrap();
     assert_eq!(sent(T0, 20), [T0 + 5_000, T0 + 4_000, T0 + 3_000]);
     assert_eq!(sent(T0 + 3_000, 20), [T0 + 5_000, T0 + 4_000]);
-    assert_eq!(sent(T0, 1)[0], T0 + 5_000, "the newest of each");
+    assert_eq!(sent(T0 + 4_000, 20), [T0 + 5_000], "neither a page nor a bundle from before");
+    assert_eq!(sent(T0, 1), [T0 + 5_000, T0 + 3_000], "the newest of each, and no more");
     assert_eq!(bench.reader().sent_to_webhook(("other", T0), 20).unwrap(), Vec::<Ms>::new());
 }
 

@@ -99,7 +99,7 @@ fn not_found() -> Answer {
 
 fn is_of(report: &Inbox, what: impl Fn(&Input) -> bool) -> bool {
     match report {
-        Inbox::Input { input, .. } => what(input),
+        Inbox::Input(asked) => what(&asked.input),
         Inbox::Delivery(_) | Inbox::Alive(_) => false,
     }
 }
