@@ -3,6 +3,7 @@
 //! | module | idea |
 //! |---|---|
 //! | [`run`] | the whole gateway: every queue and every thread on one page |
+//! | [`archive`] | what is too old leaves the databases |
 //! | [`cli`] | the commands |
 //! | [`degraded`] | what a start does without, and who mends it |
 //! | [`registry_files`] | the files of `[registry]`, read at the start |
@@ -21,6 +22,7 @@
 // They panic when the reader has gone: `cli` has something to write with in their place.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod archive;
 pub mod cli;
 pub mod degraded;
 pub mod disk_watch;

@@ -20,7 +20,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
-use standpipe_config::{Config, ConfigFaults};
+use standpipe_config::{Config, ConfigFaults, KeepConfig};
 use standpipe_engine::decoders::ChosenDecoders;
 use standpipe_engine::feed::{Feed, Port};
 use standpipe_engine::health::{Health, PartStatus, Trouble};
@@ -54,6 +54,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::listening::{Listening, listen, serve};
 use self::opened::{OpenedStore, open_despite, registry_trouble};
+use crate::archive::{self, ArchiveSetup};
 use crate::degraded::Start;
 use crate::disk_watch::DiskWatch;
 use crate::registry_files::Untaken;
@@ -202,6 +203,8 @@ pub fn start_despite(
         &gateway,
     )?);
     stage.threads.push(standpipe_notify::station::start(pages, broker, &root, &gateway)?);
+    let archive = with.archive(config.keep, accounts.clone(), stage.stop.clone());
+    stage.threads.push(archive::start(archive)?);
     let to_history = with.pump(Arc::clone(&series), records, stage.stop.clone())?;
     stage.threads.push(pump::start(to_history)?);
 
@@ -280,6 +283,18 @@ impl With {
             health: Arc::clone(&self.health),
             stop,
         })
+    }
+
+    fn archive(
+        &self,
+        keep: KeepConfig,
+        accounts: Accounts,
+        stop: CancellationToken,
+    ) -> ArchiveSetup {
+        let Self { place, engine, clock, health, .. } = self;
+        let (place, engine, clock) = (place.clone(), engine.clone(), clock.clone());
+        let health = Arc::clone(health);
+        ArchiveSetup { place, keep, accounts, engine, clock, health, stop }
     }
 
     fn api(

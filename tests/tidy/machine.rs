@@ -19,6 +19,7 @@ const PAST_IT: &[(&str, &str, &str)] = &[
     ("gateway/src/cli/", "files", "commands read and write what a person names"),
     ("gateway/src/keep/", "files", "a backup is folders of files, and nothing else runs meanwhile"),
     ("gateway/src/provision/", "files", "certificates and passwords, made by a command"),
+    ("gateway/src/archive/", "files", "lines for people to keep are added to a folder; nothing reads them"),
     ("gateway/src/degraded.rs", "files", "looks for databases that were set aside, at the start"),
     ("gateway/demo/", "files", "the folder of a demonstration"),
     ("gateway/demo/", "sockets", "looks for a port, and whether its broker is there"),

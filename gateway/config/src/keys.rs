@@ -114,6 +114,13 @@ pub(super) const ALL: &[KeySection] = &[
     KeySection { name: "digest", says: "Once a day, what pages nobody: notices that are open, and those that ended since the last digest.", keys: &[
         ConfigKey { name: "at", default: Written("\"08:00\""), says: "The time of day in `http.timezone`. `\"off\"` or empty: never. It goes to each `[[webhook]]` whose `severities` name `notice` (`cap` gets none); everybody has the page `/digest`.", source: "" },
     ]},
+    KeySection { name: "keep", says: "For how long what is over stays in the databases. What is older, or more, is first written to the folder `archive` beside the store, as lines of JSON, and deleted then.", keys: &[
+        ConfigKey { name: "incidents_days", default: Written("1827"), says: "Closed incidents, with their trail and pages; at least 31. Open ones stay.", source: "" },
+        ConfigKey { name: "audit_days", default: Written("1827"), says: "The audit log; at least 31.", source: "" },
+        ConfigKey { name: "quarantine_days", default: Written("7"), says: "Messages that were not understood.", source: "" },
+        ConfigKey { name: "quarantine_messages", default: Written("10000"), says: "The same: the newest so many. Twice as many are never kept, however fast they come; what is beyond that is counted and not archived.", source: "" },
+        ConfigKey { name: "archive_mib", default: Written("1024"), says: "All files of the archive together; the oldest are deleted beyond it, those of messages and devices before those of people and incidents. 0: there is no archive.", source: "" },
+    ]},
     KeySection { name: "registry", says: "Files that are imported at every start: all of both, or nothing of either. When one cannot be read or has a fault, a gateway that has stations or devices stored starts with these and says so on every page; `check` and a first start refuse.", keys: &[
         ConfigKey { name: "stations", default: Absent, says: "Stations, CSV, at most 32 MiB.", source: "" },
         ConfigKey { name: "devices", default: Absent, says: "Devices, CSV, at most 32 MiB.", source: "" },
@@ -242,6 +249,9 @@ fn unit(key: &str) -> &'static str {
         ("_s", "s"),
         ("hours", "h"),
         ("_readings", "readings"),
+        ("_days", "d"),
+        ("_mib", "MiB"),
+        ("_messages", "messages"),
         ("_intervals", "intervals"),
         ("_file", "file"),
         ("path", "file"),

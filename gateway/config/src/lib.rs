@@ -12,6 +12,7 @@
 
 mod digest;
 mod fault;
+mod keep;
 pub mod keys;
 pub mod map_layer;
 mod named;
@@ -39,6 +40,7 @@ use standpipe_words::message::Desk;
 
 pub use digest::DigestConfig;
 pub use fault::{ConfigFault, ConfigFaults};
+pub use keep::KeepConfig;
 pub use standpipe_receivers::WebhookFormat;
 pub use standpipe_trust::{self as trust, Secret};
 pub use standpipe_words::Language;
@@ -61,6 +63,7 @@ pub struct Config {
     pub verify: Verify,
     /// When notices are told of.
     pub digest: DigestConfig,
+    pub keep: KeepConfig,
     /// Profiles beside, or in place of, the built-in ones.
     pub profiles: Vec<(Box<str>, Profile)>,
     /// Files that are imported at start.
@@ -287,6 +290,7 @@ impl Config {
             escalation: Escalation::default(),
             verify: Verify { hours: 24 },
             digest: DigestConfig::default(),
+            keep: KeepConfig::default(),
             profiles: Vec::new(),
             registry: RegistryFiles::default(),
             folder: None,

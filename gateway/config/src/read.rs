@@ -15,7 +15,8 @@ use super::named::{content, path, secret};
 use super::section::{Notes, Section};
 use super::{
     BrokerAddress, ClientCertificate, Config, Escalation, HttpConfig, HttpDoor, InfluxConfig,
-    Language, MqttConfig, RegistryFiles, Secret, StoreConfig, Verify, digest, profiles, webhooks,
+    Language, MqttConfig, RegistryFiles, Secret, StoreConfig, Verify, digest, keep, profiles,
+    webhooks,
 };
 
 /// No time of escalation is longer than a week, seconds.
@@ -59,6 +60,7 @@ fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes)
     let escalation = escalation(root.section("escalation", notes), notes);
     let verify = verify(root.section("verify", notes), notes);
     let digest = digest::read(root.section("digest", notes), notes);
+    let keep = keep::read(root.section("keep", notes), notes);
     let profiles = profiles::all(root.section("profile", notes), notes);
     let registry = registry(root.section("registry", notes), folder, notes);
     root.end(notes);
@@ -76,6 +78,7 @@ fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes)
         escalation,
         verify,
         digest,
+        keep,
         profiles,
         registry,
         folder,

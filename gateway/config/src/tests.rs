@@ -181,7 +181,7 @@ standpipe.toml:24: webhook[1].url = "ftp://duty": not a web address: write http:
 standpipe.toml:27: profile.old_town.base = "village": no such profile: write one of indoor, indoor_highrise, indoor_supertall, municipal, smoke_home, smoke_site
 standpipe.toml:29: profile.old_town.max_kpa = "high": of the wrong kind: write it like 1000.0
 standpipe.toml:30: profile.old_town.low_fr_s: unknown key: did you mean `low_for_s`
-standpipe.toml:32: colour: unknown key: take it out; known here are mqtt, http, store, influx, webhook, escalation, verify, digest, profile, registry
+standpipe.toml:32: colour: unknown key: take it out; known here are mqtt, http, store, influx, webhook, escalation, verify, digest, keep, profile, registry
 "#);
 }
 

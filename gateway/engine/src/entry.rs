@@ -19,6 +19,7 @@ use standpipe_rules::registry::{Device, DeviceIx, Profile, Station};
 use standpipe_rules::wire::Parsed;
 use standpipe_shared::Condition;
 use standpipe_store::digests::DigestNews;
+use standpipe_store::expired::Archived;
 use standpipe_store::{Loaded, Quarantined, Store, StoreError};
 use ulid::Ulid;
 
@@ -114,6 +115,8 @@ pub enum Input {
     },
     /// Something that history will never take.
     Quarantine(Box<Quarantined>),
+    /// What is too old, or too much, is in the archive: it may go.
+    Archived(Box<Archived>),
     /// Somebody opened, or closed, the last page of the console that stands for a station.
     Console { station: Box<str>, open: bool },
     /// An action on an incident.

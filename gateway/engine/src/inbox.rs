@@ -21,6 +21,7 @@ use standpipe_rules::orders::{Order, OrderRefused};
 use standpipe_rules::registry::{Device, DeviceIx};
 use standpipe_rules::wire::{Message, Parsed};
 use standpipe_shared::Reading;
+use standpipe_store::expired::Archived;
 use tokio::sync::oneshot;
 use ulid::Ulid;
 
@@ -443,6 +444,14 @@ impl EngineHandle {
     /// [`Unavailable`].
     pub async fn flush(&self) -> Result<(), Unavailable> {
         self.ask(Input::KeepAll, |_taken| Some(())).await
+    }
+
+    /// What is in the archive goes; answered when it is gone.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: not now.
+    pub async fn archived(&self, archived: Archived) -> Result<(), Unavailable> {
+        self.ask(Input::Archived(Box::new(archived)), |_taken| Some(())).await
     }
 
     async fn ask<T>(

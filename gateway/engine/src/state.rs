@@ -8,6 +8,7 @@ use standpipe_machine::clock::Moment;
 use standpipe_rules::wire::{Arrived, Message, Parsed};
 use standpipe_rules::world::World;
 use standpipe_rules::{Changes, Ms};
+use standpipe_store::expired::Archived;
 use standpipe_store::{Committed, Extras, Loaded, Quarantined};
 
 use crate::dirty::Dirty;
@@ -116,6 +117,7 @@ impl EngineState {
             Input::SeriesAt { block } => extras.series_block = Some(*block),
             Input::RecordsAt { trail, ledger } => extras.records = Some((*trail, *ledger)),
             Input::Quarantine(row) => self.quarantine(|| (**row).clone()),
+            Input::Archived(archived) => self.archived(archived),
             Input::Console { station, open } => self.presence((station, Way::Console), *open, at),
             Input::Act { actor, action } => {
                 return EntryOutcome::Acted(world.act(actor, action, now, changes));
@@ -206,6 +208,13 @@ impl EngineState {
     fn sender(&self, topic: &str) -> Box<str> {
         let known = |id: &&str| self.world.registry().find(id).is_some();
         topic.rsplit('/').nth(1).filter(known).map(Box::from).unwrap_or_default()
+    }
+
+    fn archived(&mut self, archived: &Archived) {
+        self.world.archived(&archived.incidents);
+        let gone = &mut self.extras.archived;
+        gone.incidents.extend(&archived.incidents);
+        gone.quarantine = gone.quarantine.max(archived.quarantine);
     }
 
     /// A station's terminal, or the last page of the console that stands for it, came or went.

@@ -2,6 +2,7 @@
 
 mod actions;
 mod answers;
+mod archived;
 mod clock;
 mod disk;
 mod entries;
@@ -312,7 +313,7 @@ fn a_full_disk_holds_everything_back_until_there_is_room() {
 #[test]
 fn bad_messages_are_kept_in_bounds_and_acknowledged() {
     let mut bench = Bench::new(1);
-    for batch in 0..30 {
+    for batch in 0..320 {
         for n in 0..100u16 {
             bench.says("a/H-0/telemetry", "{not json", T0 + batch, 100 + n);
         }
@@ -323,7 +324,7 @@ fn bad_messages_are_kept_in_bounds_and_acknowledged() {
     assert_eq!(rows, standpipe_store::QUARANTINE_ROWS);
     assert_eq!(bench.count("SELECT COUNT(*) FROM quarantine WHERE device <> 'H-0'"), 0);
     let all = bench.count("SELECT SUM(messages) FROM rejected WHERE reason = 'not_json'");
-    assert_eq!(all, 30 * 100, "all are counted");
+    assert_eq!(all, 320 * 100, "all are counted");
     let payload = vec![b'x'; 100_000];
     let rejected =
         Rejected { reason: RejectedReason::NotJson, detail: "x".into(), payload, count: 1 };

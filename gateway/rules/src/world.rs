@@ -533,6 +533,11 @@ impl World {
         self.watch.close_ledger(out);
     }
 
+    /// Closed incidents that are in the archive: the store knows them no more.
+    pub fn archived(&mut self, incidents: &[IncidentId]) {
+        self.book.archived(incidents);
+    }
+
     /// What is committed need not be kept for the store any more.
     pub fn committed(&mut self) {
         self.book.committed();

@@ -15,6 +15,7 @@ use standpipe_rules::{Changes, Ms};
 use ulid::Ulid;
 
 use super::boards::{self, Numbers};
+use super::expired::{self, Archived};
 use super::rows::{self, Known, Quarantined};
 use super::{Store, StoreError, block, bulletins, bundles, digests, orders};
 
@@ -56,6 +57,8 @@ pub struct Extras {
     pub moment: Option<Moment>,
     /// When the newest heartbeat of the chain was sent: kept so that it has been on the disk.
     pub heartbeat: Option<Ms>,
+    /// What is in the archive, so that it may go.
+    pub archived: Archived,
 }
 
 impl Extras {
@@ -76,6 +79,7 @@ impl Extras {
             && self.terminals.is_none()
             && self.moment.is_none()
             && self.heartbeat.is_none()
+            && self.archived.is_empty()
     }
 }
 
@@ -439,7 +443,9 @@ impl BatchWriter<'_> {
         for (reason, messages) in &extras.rejected {
             rows::rejected(self.conn, self.now, reason, *messages)?;
         }
+        expired::delete(self.conn, &extras.archived)?;
         self.pages += extras.boards.len() + 2 * extras.quarantine.len();
+        self.pages += 8 * extras.archived.incidents.len();
         Ok(())
     }
 

@@ -43,6 +43,7 @@ pub mod digests;
 #[cfg(any(test, feature = "testing"))]
 mod dump;
 pub mod epoch;
+pub mod expired;
 pub mod files;
 mod load;
 pub mod lost;

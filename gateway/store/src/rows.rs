@@ -15,7 +15,7 @@ use ulid::Ulid;
 use super::{StoreError, boards};
 
 /// The newest rejected messages that are kept.
-pub const QUARANTINE_ROWS: i64 = 1_000;
+pub const QUARANTINE_ROWS: i64 = 20_000;
 /// How much of a rejected payload is kept, bytes.
 pub const QUARANTINE_BYTES: usize = 4_096;
 /// Messages that were not understood are counted over so long at a time.

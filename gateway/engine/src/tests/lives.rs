@@ -12,6 +12,7 @@ use standpipe_rules::orders::{CommandRequest, Of, Order, Wish};
 use standpipe_shared::{Kilopascals, Settings, Verb};
 use standpipe_store::Quarantined;
 use standpipe_store::boards::URGENCIES;
+use standpipe_store::expired::Archived;
 
 use super::*;
 use crate::crash_tests::{Event, Says, any_event};
@@ -297,6 +298,13 @@ impl Life {
         } else {
             ReceiverNews::Takes
         };
+        // Open ones among them, which stay.
+        let all =
+            reader.query("SELECT id FROM incident", (), |row| row.get::<_, String>(0)).unwrap();
+        let archived = Archived {
+            incidents: all.iter().map(|id| id.parse().unwrap()).collect(),
+            quarantine: Some(i64::from(variety) + 1),
+        };
         let rubbish = Quarantined {
             at,
             topic: "H-1".into(),
@@ -333,6 +341,7 @@ impl Life {
             Input::SeriesAt { block: self.engine.store().newest_block() },
             Input::RecordsAt { trail: variety.into(), ledger: T0 - T0 % HOUR },
             Input::Quarantine(rubbish.into()),
+            Input::Archived(archived.into()),
             Input::Console { station: "town".into(), open: even },
             Input::Act { actor: Actor::admin("admin").into(), action },
             Input::PutDevice(Box::new(newcomer)),

@@ -191,6 +191,13 @@ impl Book {
         }
     }
 
+    /// These are in the archive, and their ids may be given again. What is open stays known.
+    pub fn archived(&mut self, ids: &[IncidentId]) {
+        for id in ids {
+            self.past.remove(&half(*id));
+        }
+    }
+
     /// One incident: an open one, or one closed since the last [`Self::committed`].
     #[must_use]
     pub fn get(&self, id: IncidentId) -> Option<&Incident> {

@@ -15,14 +15,16 @@ use super::entry::{AccountEntry, AccountOutcome, AuditEntry, apply};
 use super::lockout::MOST_MS;
 use super::role::Role;
 use super::secret::{digest, key};
+use crate::expired::Expired;
 use crate::files::{ReadOnly, is_of_disk, read_only};
 use crate::migrate::{MigrateError, migrate};
 
 /// Every change of the layout, oldest first. Files that were released never change.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_work.sql"),
     include_str!("migrations/0003_codes.sql"),
+    include_str!("migrations/0004_archived.sql"),
 ];
 /// The layout that this version writes.
 pub const NEWEST: i64 = MIGRATIONS.len() as i64;
@@ -433,6 +435,35 @@ impl AccountBook {
             Ok(AuditLine { n, at, who, what, detail, code })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Lines of the audit log that are older than it is kept, the oldest first, at most `most`.
+    ///
+    /// # Errors
+    /// [`AccountError::Store`].
+    pub fn expired_audit(&self, since: Ms, most: usize) -> Result<Vec<Expired<i64>>, AccountError> {
+        let sql = "SELECT n, at, who, what, detail, code, parts FROM audit WHERE at < ?1
+                   ORDER BY n LIMIT ?2";
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let rows = statement.query_map((since, i64::try_from(most).unwrap_or(i64::MAX)), |row| {
+            let (n, at): (i64, Ms) = (row.get(0)?, row.get(1)?);
+            let [who, what, detail]: [String; 3] = [row.get(2)?, row.get(3)?, row.get(4)?];
+            let (code, parts): (String, String) = (row.get(5)?, row.get(6)?);
+            let parts: serde_json::Value = serde_json::from_str(&parts).unwrap_or_default();
+            let line = serde_json::json!({
+                "at": at, "who": who, "what": what, "detail": detail, "code": code, "parts": parts,
+            });
+            Ok(Expired { row: n, at, line: line.to_string() })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Deletes the audit log up to a line that is in the archive.
+    ///
+    /// # Errors
+    /// [`AccountError::Store`].
+    pub fn audit_archived(&mut self, upto: i64) -> Result<(), AccountError> {
+        self.append(AccountEntry::AuditArchived { upto }).map(drop)
     }
 
     fn all<T>(

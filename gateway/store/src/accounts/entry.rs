@@ -72,6 +72,10 @@ pub enum AccountEntry {
         id: i64,
     },
     Audited(AuditEntry),
+    /// The audit log is in the archive up to this line: up to there it goes.
+    AuditArchived {
+        upto: i64,
+    },
     Worked(Work),
 }
 
@@ -112,6 +116,7 @@ impl AccountEntry {
             Self::TokenMade { .. } => "token made",
             Self::TokenDropped { .. } => "token dropped",
             Self::Audited(_) => "audited",
+            Self::AuditArchived { .. } => "audit archived",
             Self::Worked(_) => "worked",
         }
     }
@@ -163,6 +168,11 @@ pub fn apply(tx: &Connection, entry: &AccountEntry) -> Result<AccountOutcome, Ac
             }
         }
         AccountEntry::Audited(entry) => audit(tx, entry)?,
+        AccountEntry::AuditArchived { upto } => {
+            tx.execute("DELETE FROM audit_archived", ())?;
+            tx.execute("INSERT INTO audit_archived (upto) VALUES (?1)", [upto])?;
+            tx.execute("DELETE FROM audit WHERE n <= ?1", [upto])?;
+        }
         AccountEntry::Worked(work) => work.write(tx)?,
     }
     Ok(AccountOutcome::Done)

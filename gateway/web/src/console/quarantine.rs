@@ -5,7 +5,6 @@ use axum::http::Uri;
 use axum::response::Response;
 use maud::{Markup, html};
 use standpipe_shared::is_hidden;
-use standpipe_store::QUARANTINE_ROWS;
 use standpipe_store::views::quarantine::{self as view, QuarantineRow};
 
 use super::layout;
@@ -16,8 +15,8 @@ use crate::api::quarantine::read;
 
 const TITLE: Say = say("Messages not understood", "无法识别的消息");
 const ABOUT: Say = say(
-    "What was understood of a message counts all the same. Of these only the newest 1,000 are kept.",
-    "消息中能识别的部分照常生效。此处只保留最新 1000 条。",
+    "What was understood of a message counts all the same. Older ones are in the archive beside the store.",
+    "消息中能识别的部分照常生效。较早的消息转存于数据库旁的归档目录。",
 );
 const REASON: Say = say("Reason", "原因");
 const ANY: Say = say("any", "不限");
@@ -139,9 +138,6 @@ fn readable(bytes: &[u8]) -> String {
     }
     out
 }
-
-/// The page says how many are kept.
-const _: () = assert!(QUARANTINE_ROWS == 1_000, "ABOUT says 1,000");
 
 #[cfg(test)]
 mod tests {
