@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use standpipe_rules::detect::Trust;
 use standpipe_rules::incidents::WireIncident;
 use standpipe_rules::wire::{self, Message};
-use standpipe_shared::{Channel, Condition, Name, ROOT, Receipt, Settings, StationChannel, Topic};
+use standpipe_shared::{
+    Channel, Condition, Name, ROOT, ReceivedAlarm, Settings, StationChannel, Topic,
+};
 use standpipe_tests::broker::Broker;
 use standpipe_tests::gateway::Gateway;
 use standpipe_tests::process::server;
@@ -154,8 +156,10 @@ fn every_example_is_valid_and_the_gateway_reads_it() {
                     .map(|at| u8::from_str_radix(&hash[2 * at..2 * at + 2], 16).expect("hex"))
                     .collect();
                 let receipt = match boot.zip(seq) {
-                    Some((boot, seq)) => Receipt::Numbered { boot: boot as u32, seq: seq as u32 },
-                    None => Receipt::Payload(bytes.try_into().expect("32 bytes")),
+                    Some((boot, seq)) => {
+                        ReceivedAlarm::Numbered { boot: boot as u32, seq: seq as u32 }
+                    }
+                    None => ReceivedAlarm::Payload(bytes.try_into().expect("32 bytes")),
                 };
                 assert_eq!(json!(receipt), message, "as the gateway writes it");
             }

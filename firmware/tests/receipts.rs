@@ -247,7 +247,7 @@ fn over_a_real_broker_it_is_repeated_byte_by_byte_until_the_gateway_answers() {
             let receipt = |seq| format!(r#"{{"boot":{},"seq":{seq}}}"#, device.boot);
             gateway.says("banan/H-1/receipt", receipt(3)).await;
 
-            let began = std::time::Instant::now();
+            let began = tokio::time::Instant::now();
             let (level, again) = gateway.hears().await;
             assert_eq!((level.as_str(), &again), ("alarm", &first), "with the same time in it");
             let waited = began.elapsed();

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use files::{Folder, Kind};
+use files::{ArchiveFolder, ArchiveKind};
 use metrics::counter;
 use standpipe_config::KeepConfig;
 use standpipe_engine::health::{Health, PartStatus};
@@ -69,7 +69,7 @@ enum ArchiveError {
 /// # Errors
 /// What the system says when it gives no thread.
 pub fn start(setup: ArchiveSetup) -> io::Result<JoinHandle<()>> {
-    let folder = Folder::beside(setup.place.file(), setup.keep.archive_mib);
+    let folder = ArchiveFolder::beside(setup.place.file(), setup.keep.archive_mib);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let stop = setup.stop.clone();
     let archive = Archive { setup, folder };
@@ -80,7 +80,7 @@ pub fn start(setup: ArchiveSetup) -> io::Result<JoinHandle<()>> {
 
 struct Archive {
     setup: ArchiveSetup,
-    folder: Folder,
+    folder: ArchiveFolder,
 }
 
 impl Archive {
@@ -115,7 +115,7 @@ impl Archive {
             let expired = reader.expired_incidents(since.incidents, PORTION)?;
             let incidents = expired.iter().map(|expired| expired.row).collect();
             if !self
-                .archive(Kind::Incidents, &expired, Archived { incidents, quarantine: None })
+                .archive(ArchiveKind::Incidents, &expired, Archived { incidents, quarantine: None })
                 .await?
             {
                 break;
@@ -125,7 +125,7 @@ impl Archive {
             let expired = reader.expired_messages(&since, PORTION)?;
             let quarantine = expired.last().map(|expired| expired.row);
             let archived = Archived { incidents: Vec::new(), quarantine };
-            if !self.archive(Kind::Quarantine, &expired, archived).await? {
+            if !self.archive(ArchiveKind::Quarantine, &expired, archived).await? {
                 break;
             }
         }
@@ -140,7 +140,7 @@ impl Archive {
     /// One portion; whether there was anything.
     async fn archive<T>(
         &self,
-        kind: Kind,
+        kind: ArchiveKind,
         expired: &[Expired<T>],
         archived: Archived,
     ) -> Result<bool, ArchiveError> {
@@ -153,7 +153,7 @@ impl Archive {
         Ok(true)
     }
 
-    fn written<T>(&self, kind: Kind, expired: &[Expired<T>]) -> io::Result<()> {
+    fn written<T>(&self, kind: ArchiveKind, expired: &[Expired<T>]) -> io::Result<()> {
         self.folder.append(kind, expired)?;
         counter!("standpipe_archived_total", "kind" => kind.name()).increment(expired.len() as u64);
         Ok(())
@@ -164,7 +164,7 @@ impl Archive {
             let read = move |book: &mut _| AccountBook::expired_audit(book, since, PORTION);
             let expired = self.setup.accounts.with(read).await?;
             let Some(last) = expired.last().map(|expired| expired.row) else { return Ok(()) };
-            self.written(Kind::Audit, &expired)?;
+            self.written(ArchiveKind::Audit, &expired)?;
             self.setup.accounts.with(move |book| book.audit_archived(last)).await?;
             sleep(PAUSE).await;
         }

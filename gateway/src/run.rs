@@ -146,7 +146,7 @@ pub fn start_despite(
     let root = config.mqtt.root.clone();
 
     let decoders = ChosenDecoders::of(loaded.world.registry().devices());
-    let feeds = feeds(&broker, (&root, &gateway), &decoders, &clock);
+    let feeds = feeds(&broker, (&root, gateway), &decoders, &clock);
     let sources: Sources = feeds.iter().map(|feed| feed.facts().clone()).collect();
     let health = Arc::new(Health::of(&sources));
     let (engine, queues) = queues(&sources); // to the engine: urgent and bulk
@@ -188,21 +188,21 @@ pub fn start_despite(
         pages.clone(),
         broker.clone(),
         &root,
-        &gateway,
+        gateway,
     )?);
     stage.threads.push(standpipe_notify::receipts::start(
         pages.clone(),
         broker.clone(),
         &root,
-        &gateway,
+        gateway,
     )?);
     stage.threads.push(standpipe_notify::chain::start(
         pages.clone(),
         broker.clone(),
         &root,
-        &gateway,
+        gateway,
     )?);
-    stage.threads.push(standpipe_notify::station::start(pages, broker, &root, &gateway)?);
+    stage.threads.push(standpipe_notify::station::start(pages, broker, &root, gateway)?);
     let archive = with.archive(config.keep, accounts.clone(), stage.stop.clone());
     stage.threads.push(archive::start(archive)?);
     let to_history = with.pump(Arc::clone(&series), records, stage.stop.clone())?;

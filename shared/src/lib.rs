@@ -27,7 +27,7 @@ pub use condition::{Class, Condition, Kind, Severity, UnknownCondition};
 pub use name::is_hidden;
 pub use name::{BadName, Name};
 pub use reading::{Alarm, Field, Measurements, Reading, Shape};
-pub use receipt::Receipt;
+pub use receipt::ReceivedAlarm;
 pub use settings::{Settings, SettingsFault};
 pub use status::Status;
 pub use topic::{BadTopic, Channel, ROOT, StationChannel, Topic};

@@ -7,14 +7,14 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 /// Of which alarm a receipt is.
 ///
 /// ```
-/// use standpipe_shared::Receipt;
+/// use standpipe_shared::ReceivedAlarm;
 ///
-/// let receipt = Receipt::Numbered { boot: 3, seq: 18 };
+/// let receipt = ReceivedAlarm::Numbered { boot: 3, seq: 18 };
 /// assert_eq!(serde_json::to_string(&receipt)?, r#"{"boot":3,"seq":18}"#);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Receipt {
+pub enum ReceivedAlarm {
     /// The one with these numbers.
     Numbered { boot: u32, seq: u32 },
     /// One without numbers, or one that could not be read: SHA-256 of its payload.
@@ -36,17 +36,17 @@ impl Serialize for Hex<'_> {
     }
 }
 
-impl Serialize for Receipt {
+impl Serialize for ReceivedAlarm {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Numbered { boot, seq } => {
-                let mut to = serializer.serialize_struct("Receipt", 2)?;
+                let mut to = serializer.serialize_struct("ReceivedAlarm", 2)?;
                 to.serialize_field("boot", boot)?;
                 to.serialize_field("seq", seq)?;
                 to.end()
             }
             Self::Payload(hash) => {
-                let mut to = serializer.serialize_struct("Receipt", 1)?;
+                let mut to = serializer.serialize_struct("ReceivedAlarm", 1)?;
                 to.serialize_field("sha256", &Hex(hash))?;
                 to.end()
             }
@@ -57,14 +57,14 @@ impl Serialize for Receipt {
 #[cfg(test)]
 mod tests {
     extern crate std;
-    use super::Receipt;
+    use super::ReceivedAlarm;
     use std::string::{String, ToString as _};
 
     #[test]
     fn an_alarm_without_numbers_is_named_by_the_hash_of_its_payload() {
         let mut hash = [0; 32];
         (hash[0], hash[31]) = (0x0A, 0xFF);
-        let json = serde_json::to_string(&Receipt::Payload(hash)).unwrap_or_default();
+        let json = serde_json::to_string(&ReceivedAlarm::Payload(hash)).unwrap_or_default();
         let digits = ["0a".to_string(), "00".repeat(30), "ff".to_string()].concat();
         assert_eq!(json, String::from(r#"{"sha256":""#) + &digits + r#""}"#);
     }

@@ -558,7 +558,7 @@ mod tests {
         device.promise(Receipts::Promised);
         let said = cries(&mut device, 14);
         let mut out = Vec::new();
-        device.step(&Felt { power: false, ..tampered.clone() }, T + 14_000, &mut out);
+        device.step(&Felt { power: false, ..tampered }, T + 14_000, &mut out);
         let mut at = T + 20_000;
         while at < T + 24_000 {
             at = device.step(&tampered, at, &mut out);

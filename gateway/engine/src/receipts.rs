@@ -3,7 +3,7 @@
 //! They are in no store: what is lost of them, the device asks for again by repeating its alarm. So a
 //! full queue drops the newest, which is counted, and the engine never waits here.
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use metrics::{Counter, counter};
 use standpipe_machine::limits::RECEIPT_QUEUE;
 use standpipe_rules::wire::receipt::AlarmReceipt;
@@ -53,10 +53,7 @@ impl ReceiptReceiver {
     /// The next one to send; `None`: none waits.
     #[must_use]
     pub fn next(&self) -> Option<Box<AlarmReceipt>> {
-        match self.queue.try_recv() {
-            Ok(receipt) => Some(receipt),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+        self.queue.try_recv().ok()
     }
 }
 

@@ -113,7 +113,7 @@ mod tests {
         let numbered = |seq| AlarmReceipt {
             area: "banan".into(),
             device: "S-1".into(),
-            receipt: standpipe_shared::Receipt::Numbered { boot: 3, seq },
+            receipt: standpipe_shared::ReceivedAlarm::Numbered { boot: 3, seq },
         };
         bells.receipts.send(seqs.map(numbered).collect());
         Receipts::new("r/v1", rings.receipts)

@@ -10,7 +10,7 @@ use standpipe_store::expired::Expired;
 
 /// What is archived; of two, the files of the earlier are deleted first where there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum ArchiveKind {
     /// Messages that were not understood.
     Quarantine,
     /// The audit log.
@@ -19,7 +19,7 @@ pub enum Kind {
     Incidents,
 }
 
-impl Kind {
+impl ArchiveKind {
     const ALL: [Self; 3] = [Self::Quarantine, Self::Audit, Self::Incidents];
 
     /// What its files' names begin with.
@@ -40,13 +40,13 @@ impl Kind {
 
 /// The folder, and how much may be in it.
 #[derive(Clone, Debug)]
-pub struct Folder {
+pub struct ArchiveFolder {
     path: PathBuf,
     /// Bytes; 0: nothing is archived.
     limit: u64,
 }
 
-impl Folder {
+impl ArchiveFolder {
     /// The folder `archive` beside a store; it is made when there is something to put there.
     pub fn beside(store: &Path, mib: u32) -> Self {
         Self { path: store.with_file_name("archive"), limit: u64::from(mib) << 20 }
@@ -60,7 +60,7 @@ impl Folder {
     ///
     /// # Errors
     /// Some of them may not be there.
-    pub fn append<T>(&self, kind: Kind, expired: &[Expired<T>]) -> io::Result<()> {
+    pub fn append<T>(&self, kind: ArchiveKind, expired: &[Expired<T>]) -> io::Result<()> {
         if self.limit == 0 || expired.is_empty() {
             return Ok(());
         }
@@ -94,7 +94,7 @@ impl Folder {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             // What somebody else has put there is theirs.
-            if let Some(kind) = Kind::of_file(&name) {
+            if let Some(kind) = ArchiveKind::of_file(&name) {
                 files.push((kind, name, entry.metadata()?.len()));
             }
         }
@@ -149,7 +149,7 @@ mod tests {
         Expired { row: (), at, line: line.to_owned() }
     }
 
-    fn names(folder: &Folder) -> Vec<String> {
+    fn names(folder: &ArchiveFolder) -> Vec<String> {
         let entries = std::fs::read_dir(folder.path()).unwrap();
         let mut names: Vec<_> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -160,9 +160,9 @@ mod tests {
     #[test]
     fn a_line_goes_to_the_file_of_its_month_and_stays_whole_after_a_write_that_was_cut_short() {
         let store = tempfile::tempdir().unwrap();
-        let folder = Folder::beside(&store.path().join("standpipe.db"), 1);
+        let folder = ArchiveFolder::beside(&store.path().join("standpipe.db"), 1);
         let rows = [row(JULY - 1, "1"), row(JULY, "2"), row(JULY, "3"), row(JULY - 1, "4")];
-        folder.append(Kind::Incidents, &rows).unwrap();
+        folder.append(ArchiveKind::Incidents, &rows).unwrap();
         assert_eq!(names(&folder), ["incidents-2021-06.jsonl", "incidents-2021-07.jsonl"]);
         let july = folder.path().join("incidents-2021-07.jsonl");
         assert_eq!(std::fs::read_to_string(&july).unwrap(), "2\n3\n");
@@ -171,21 +171,21 @@ mod tests {
             "1\n4\n"
         );
         std::fs::write(&july, "2\n3\n{\"inc").unwrap();
-        folder.append(Kind::Incidents, &[row(JULY, "5")]).unwrap();
+        folder.append(ArchiveKind::Incidents, &[row(JULY, "5")]).unwrap();
         assert_eq!(std::fs::read_to_string(&july).unwrap(), "2\n3\n{\"inc\n5\n");
     }
 
     #[test]
     fn over_its_limit_the_oldest_of_what_matters_least_goes_and_nobody_elses_files() {
         let store = tempfile::tempdir().unwrap();
-        let folder = Folder::beside(&store.path().join("standpipe.db"), 1);
+        let folder = ArchiveFolder::beside(&store.path().join("standpipe.db"), 1);
         assert_eq!(folder.trim().unwrap(), Vec::<String>::new(), "there is no folder yet");
         let line = "x".repeat(300_000);
         for (kind, at) in [
-            (Kind::Incidents, 0),
-            (Kind::Audit, 0),
-            (Kind::Quarantine, JULY),
-            (Kind::Quarantine, JULY - 1),
+            (ArchiveKind::Incidents, 0),
+            (ArchiveKind::Audit, 0),
+            (ArchiveKind::Quarantine, JULY),
+            (ArchiveKind::Quarantine, JULY - 1),
         ] {
             folder.append(kind, &[row(at, &line)]).unwrap();
         }
@@ -193,7 +193,7 @@ mod tests {
         std::fs::write(&theirs, "y".repeat(2_000_000)).unwrap();
         assert_eq!(folder.trim().unwrap(), ["quarantine-2021-06.jsonl"]);
         assert_eq!(folder.trim().unwrap(), Vec::<String>::new(), "900 kB are within 1 MiB");
-        folder.append(Kind::Incidents, &[row(JULY, &line.repeat(2))]).unwrap();
+        folder.append(ArchiveKind::Incidents, &[row(JULY, &line.repeat(2))]).unwrap();
         assert_eq!(folder.trim().unwrap(), ["quarantine-2021-07.jsonl", "audit-1970-01.jsonl"]);
         let left = ["incidents-1970-01.jsonl", "incidents-2021-07.jsonl", "incidents-notes.jsonl"];
         assert_eq!(names(&folder), left);
@@ -202,8 +202,8 @@ mod tests {
     #[test]
     fn without_a_limit_there_is_no_archive() {
         let store = tempfile::tempdir().unwrap();
-        let folder = Folder::beside(&store.path().join("standpipe.db"), 0);
-        folder.append(Kind::Audit, &[row(0, "1")]).unwrap();
+        let folder = ArchiveFolder::beside(&store.path().join("standpipe.db"), 0);
+        folder.append(ArchiveKind::Audit, &[row(0, "1")]).unwrap();
         assert!(!folder.path().exists());
     }
 }

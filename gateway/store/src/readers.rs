@@ -35,10 +35,12 @@ pub enum ReadError {
 #[derive(Clone)]
 pub struct Readers {
     place: StorePlace,
-    /// Each with what it reads.
-    idle: Arc<Mutex<Vec<(Arc<Path>, Connection)>>>,
+    idle: Arc<Mutex<Vec<IdleReader>>>,
     permits: Arc<Semaphore>,
 }
+
+/// A connection that nobody uses, and what it reads.
+type IdleReader = (Arc<Path>, Connection);
 
 /// The running query of one request; dropped before its end, it stops the query.
 #[derive(Clone, Default)]

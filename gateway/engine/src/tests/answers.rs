@@ -2,7 +2,7 @@
 
 use standpipe_machine::limits::RECEIPT_QUEUE;
 use standpipe_rules::wire::receipt::AlarmReceipt;
-use standpipe_shared::Receipt as Named;
+use standpipe_shared::ReceivedAlarm;
 
 use super::*;
 use crate::receipts::alarm_receipts;
@@ -11,7 +11,7 @@ use crate::working::KeepEntries;
 const FIRE: &str = r#"{"boot":3,"seq":18,"condition":"smoke","active":true}"#;
 
 fn numbered(seq: u32) -> AlarmReceipt {
-    let receipt = Named::Numbered { boot: 3, seq };
+    let receipt = ReceivedAlarm::Numbered { boot: 3, seq };
     AlarmReceipt { area: "a".into(), device: "S-1".into(), receipt }
 }
 
@@ -33,7 +33,7 @@ fn an_alarm_is_answered_with_the_commit_and_once_more_when_it_is_repeated() {
     let arrived = Came { digest: Some([7; 32]), ..(T0 + 40_000).into() };
     let delivery = Delivery { source: ALARM, receipt: None, arrived, topic: topic.into(), parsed };
     bench.engine.take(delivery, T0 + 40_000);
-    let hashed = AlarmReceipt { receipt: Named::Payload([7; 32]), ..numbered(0) };
+    let hashed = AlarmReceipt { receipt: ReceivedAlarm::Payload([7; 32]), ..numbered(0) };
     assert_eq!(bench.commit(T0 + 40_000).alarms, [hashed]);
 }
 

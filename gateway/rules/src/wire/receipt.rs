@@ -8,7 +8,7 @@
 //! Not here: that nothing is answered before it is stored (the engine), and how it is sent (notify).
 
 use sha2::{Digest as _, Sha256};
-use standpipe_shared::{Alarm, Receipt};
+use standpipe_shared::{Alarm, ReceivedAlarm};
 
 use super::{Message, Parsed};
 
@@ -18,7 +18,7 @@ pub struct AlarmReceipt {
     /// As in the topic that the alarm came on.
     pub area: Box<str>,
     pub device: Box<str>,
-    pub receipt: Receipt,
+    pub receipt: ReceivedAlarm,
 }
 
 /// By what an alarm is named.
@@ -43,8 +43,8 @@ pub fn receipts(
 ) -> impl Iterator<Item = AlarmReceipt> + '_ {
     parsed.messages().filter_map(alarm).filter_map(move |(area, device, named_by)| {
         let receipt = match named_by {
-            NamedBy::Numbers { boot, seq } => Receipt::Numbered { boot, seq },
-            NamedBy::Payload => Receipt::Payload(digest?),
+            NamedBy::Numbers { boot, seq } => ReceivedAlarm::Numbered { boot, seq },
+            NamedBy::Payload => ReceivedAlarm::Payload(digest?),
         };
         Some(AlarmReceipt { area: area.into(), device: device.into(), receipt })
     })

@@ -113,12 +113,13 @@ impl Accounts {
     /// [`AccountError::Store`], [`AccountError::TooNew`].
     pub fn open(store: &Path, entropy: &Entropy) -> Result<Self, AccountError> {
         let place = Database::Accounts.place(store);
-        let book = AccountBook::open(&place, entropy).or_else(|why| match why {
-            AccountError::Store(bad) if files::is_of_disk(&bad) && !files::is_damaged(&bad) => {
-                tracing::warn!("accounts are kept in memory until their file takes them: {bad}");
-                AccountBook::of_read_only(&place, entropy).map_err(|_| AccountError::Store(bad))
+        let book = AccountBook::open(&place, entropy).or_else(|why| {
+            let AccountError::Store(bad) = why else { return Err(why) };
+            if !files::is_of_disk(&bad) || files::is_damaged(&bad) {
+                return Err(AccountError::Store(bad));
             }
-            why => Err(why),
+            tracing::warn!("accounts are kept in memory until their file takes them: {bad}");
+            AccountBook::of_read_only(&place, entropy).map_err(|_| AccountError::Store(bad))
         });
         Ok(Self::of(book?))
     }

@@ -159,6 +159,8 @@ impl AlarmCopies {
 
 #[cfg(test)]
 mod tests {
+    use standpipe_machine::clock::Clock;
+
     use super::{AlarmCopies, AlarmGaps, COPIES, KEPT, Publish};
     use std::time::{Duration, Instant};
 
@@ -168,7 +170,7 @@ mod tests {
 
     /// Whether an alarm that came on the telemetry lane at a moment, in ms, is brought by it.
     fn is_brought(at_ms: u64, tell: impl FnOnce(&AlarmGaps, &dyn Fn(u64) -> Instant)) -> bool {
-        let begin = Instant::now();
+        let begin = Clock::new().instant();
         let at = |ms: u64| begin + Duration::from_millis(ms);
         let (gaps, mut copies) = (AlarmGaps::default(), AlarmCopies::default());
         copies.keep(&alarm(b"1"), at(at_ms), 0.into());
@@ -217,7 +219,7 @@ mod tests {
 
     #[test]
     fn what_there_was_no_room_for_is_handed_over_again_and_copies_have_a_limit() {
-        let (begin, gaps) = (Instant::now(), AlarmGaps::default());
+        let (begin, gaps) = (Clock::new().instant(), AlarmGaps::default());
         let mut copies = AlarmCopies::default();
         gaps.begin(begin);
         for n in 0..COPIES + 1 {

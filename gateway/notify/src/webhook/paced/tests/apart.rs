@@ -7,17 +7,22 @@ use std::sync::{Arc, Mutex};
 use futures_util::StreamExt as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::*;
 
+/// The devices of each message, and the status that it was answered with.
+type Heard = Arc<Mutex<Vec<(Vec<String>, u16)>>>;
+
 /// A receiver: what it is told, and what it says to that.
 struct Robot {
     url: String,
-    /// The devices of each message, and the status that it was answered with.
-    heard: Arc<Mutex<Vec<(Vec<String>, u16)>>>,
+    heard: Heard,
     /// Whoever is named here is refused with that status; `*`: everybody.
     refuses: Arc<Mutex<BTreeMap<String, u16>>>,
+    /// It ends with this.
+    server: JoinSet<()>,
 }
 
 impl Robot {
@@ -25,11 +30,14 @@ impl Robot {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let refuses = refuses.iter().map(|(who, status)| ((*who).to_owned(), *status)).collect();
-        let robot = Self { url, heard: Arc::default(), refuses: Arc::new(Mutex::new(refuses)) };
+        let (heard, refuses, server) =
+            (Heard::default(), Arc::new(Mutex::new(refuses)), JoinSet::new());
+        let mut robot = Self { url, heard, refuses, server };
         let (heard, refuses) = (robot.heard.clone(), robot.refuses.clone());
-        tokio::spawn(async move {
+        robot.server.spawn(async move {
+            let mut peers = JoinSet::new();
             while let Ok((peer, _)) = listener.accept().await {
-                tokio::spawn(answer(peer, heard.clone(), refuses.clone()));
+                peers.spawn(answer(peer, heard.clone(), refuses.clone()));
             }
         });
         robot
@@ -56,11 +64,7 @@ impl Robot {
     }
 }
 
-async fn answer(
-    peer: TcpStream,
-    heard: Arc<Mutex<Vec<(Vec<String>, u16)>>>,
-    refuses: Arc<Mutex<BTreeMap<String, u16>>>,
-) {
+async fn answer(peer: TcpStream, heard: Heard, refuses: Arc<Mutex<BTreeMap<String, u16>>>) {
     let mut peer = BufReader::new(peer);
     loop {
         let mut length = 0;
