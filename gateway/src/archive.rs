@@ -37,6 +37,8 @@ const EVERY: Duration = Duration::from_secs(600);
 const PAUSE: Duration = Duration::from_millis(100);
 /// Rows of one portion.
 const PORTION: usize = 32;
+/// Incidents of one look: with more of them it takes several.
+const INCIDENTS: usize = 32_768;
 /// Messages that were not understood, of one look: a flood of them is dropped, not archived.
 const MESSAGES: usize = 2_048;
 
@@ -111,20 +113,18 @@ impl Archive {
             quarantine: KeepConfig::before(now, keep.quarantine_days),
             quarantine_rows: keep.quarantine_messages,
         };
-        loop {
+        for _ in 0..INCIDENTS / PORTION {
             let expired = reader.expired_incidents(since.incidents, PORTION)?;
             let incidents = expired.iter().map(|expired| expired.row).collect();
-            if !self
-                .archive(ArchiveKind::Incidents, &expired, Archived { incidents, quarantine: None })
-                .await?
-            {
+            let archived = Archived { incidents, ..Archived::default() };
+            if !self.archive(ArchiveKind::Incidents, &expired, archived).await? {
                 break;
             }
         }
         for _ in 0..MESSAGES / PORTION {
             let expired = reader.expired_messages(&since, PORTION)?;
-            let quarantine = expired.last().map(|expired| expired.row);
-            let archived = Archived { incidents: Vec::new(), quarantine };
+            let quarantine = expired.iter().map(|expired| expired.row).collect();
+            let archived = Archived { quarantine, ..Archived::default() };
             if !self.archive(ArchiveKind::Quarantine, &expired, archived).await? {
                 break;
             }
@@ -144,7 +144,8 @@ impl Archive {
         expired: &[Expired<T>],
         archived: Archived,
     ) -> Result<bool, ArchiveError> {
-        if expired.is_empty() {
+        // What memory deletes is there still in the file, which is read here.
+        if expired.is_empty() || self.setup.place.is_in_memory() {
             return Ok(false);
         }
         self.written(kind, expired)?;
@@ -163,9 +164,12 @@ impl Archive {
         loop {
             let read = move |book: &mut _| AccountBook::expired_audit(book, since, PORTION);
             let expired = self.setup.accounts.with(read).await?;
-            let Some(last) = expired.last().map(|expired| expired.row) else { return Ok(()) };
+            if expired.is_empty() {
+                return Ok(());
+            }
             self.written(ArchiveKind::Audit, &expired)?;
-            self.setup.accounts.with(move |book| book.audit_archived(last)).await?;
+            let lines = expired.iter().map(|expired| expired.row).collect();
+            self.setup.accounts.with(move |book| book.audit_archived(lines)).await?;
             sleep(PAUSE).await;
         }
     }

@@ -212,9 +212,7 @@ impl EngineState {
 
     fn archived(&mut self, archived: &Archived) {
         self.world.archived(&archived.incidents);
-        let gone = &mut self.extras.archived;
-        gone.incidents.extend(&archived.incidents);
-        gone.quarantine = gone.quarantine.max(archived.quarantine);
+        self.extras.archived.extend(archived);
     }
 
     /// A station's terminal, or the last page of the console that stands for it, came or went.

@@ -147,6 +147,9 @@ impl Store {
         if newest.block > self.newest.block {
             self.kept.push(newest.block, changes.readings.len());
         }
+        if let Some(archived) = &mut self.archived {
+            archived.extend(&extras.archived);
+        }
         for (ix, set) in conditions {
             self.remember_conditions(ix, set);
         }

@@ -46,15 +46,21 @@ pub struct Expired<T> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Archived {
     pub incidents: Vec<IncidentId>,
-    /// Messages that were not understood, up to this number.
-    pub quarantine: Option<i64>,
+    /// Messages that were not understood, by their numbers.
+    pub quarantine: Vec<i64>,
 }
 
 impl Archived {
+    /// Adds what others say.
+    pub fn extend(&mut self, more: &Self) {
+        self.incidents.extend(&more.incidents);
+        self.quarantine.extend(&more.quarantine);
+    }
+
     /// Whether there is nothing to delete.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.incidents.is_empty() && self.quarantine.is_none()
+        self.incidents.is_empty() && self.quarantine.is_empty()
     }
 }
 
@@ -167,10 +173,10 @@ pub(super) fn delete(conn: &Connection, archived: &Archived) -> Result<(), Store
     for id in &archived.incidents {
         delete_incident(conn, &id.to_string())?;
     }
-    match archived.quarantine {
-        Some(number) => put(conn, "DELETE FROM quarantine WHERE n <= ?1", [number]),
-        None => Ok(()),
+    for number in &archived.quarantine {
+        put(conn, "DELETE FROM quarantine WHERE n = ?1", [number])?;
     }
+    Ok(())
 }
 
 fn delete_incident(conn: &Connection, id: &str) -> Result<(), StoreError> {

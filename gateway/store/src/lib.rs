@@ -160,6 +160,8 @@ pub struct Store {
     body: Vec<u8>,
     /// About how many pages the write-ahead log holds.
     unmoved_pages: usize,
+    /// Of a working copy: what it deleted since, as it is in the archive.
+    archived: Option<expired::Archived>,
     /// What was skipped since it was opened.
     skipped: RefCell<Vec<SkippedRow>>,
     /// Held as long as the store is open; a store in memory has none.
@@ -202,6 +204,7 @@ impl Store {
             conditions: Vec::new(),
             body: Vec::new(),
             unmoved_pages: 0,
+            archived: None,
             skipped: RefCell::default(),
             _lock: lock,
         })

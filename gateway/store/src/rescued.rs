@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use rusqlite::Connection;
+use standpipe_machine::small_file;
 
 use super::files::{ReadOnly, read_only};
 use super::{Store, StoreError, lost, migrations, working};
@@ -40,6 +41,9 @@ impl Store {
     }
 
     fn read_into(file: &Path, path: &str) -> Result<Self, StoreError> {
+        // SQLite waits for whoever writes to a pipe.
+        small_file::regular_or_missing(file)
+            .map_err(|why| StoreError::Folder { path: file.to_owned(), why })?;
         let copy = Self::prepared(Path::new(path), None)?;
         attach(&copy.conn, file)?;
         let found = copy.conn.query_row("PRAGMA file.user_version", (), |row| row.get(0))?;

@@ -14,6 +14,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::expired::{self, Archived};
 use super::{Store, StoreError, rows};
 
 /// What the memory's database is called beside the file's.
@@ -138,6 +139,7 @@ impl Store {
         drop(attached);
         copy.conn.execute_batch(NOT_STORED)?;
         copy.continues(self);
+        copy.archived = Some(Archived::default());
         Ok(copy)
     }
 
@@ -155,6 +157,9 @@ impl Store {
             for sql in part.given_back(table, &columns) {
                 write.execute_batch(&sql)?;
             }
+        }
+        if let Some(archived) = &copy.archived {
+            expired::delete(&write, archived)?;
         }
         rows::event_cut(&write, copy.newest.event)?;
         rows::cut(&write, copy.newest.cut)?;

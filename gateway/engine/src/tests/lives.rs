@@ -303,7 +303,7 @@ impl Life {
             reader.query("SELECT id FROM incident", (), |row| row.get::<_, String>(0)).unwrap();
         let archived = Archived {
             incidents: all.iter().map(|id| id.parse().unwrap()).collect(),
-            quarantine: Some(i64::from(variety) + 1),
+            quarantine: vec![1, i64::from(variety) + 2],
         };
         let rubbish = Quarantined {
             at,

@@ -458,12 +458,12 @@ impl AccountBook {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Deletes the audit log up to a line that is in the archive.
+    /// Deletes lines of the audit log that are in the archive.
     ///
     /// # Errors
     /// [`AccountError::Store`].
-    pub fn audit_archived(&mut self, upto: i64) -> Result<(), AccountError> {
-        self.append(AccountEntry::AuditArchived { upto }).map(drop)
+    pub fn audit_archived(&mut self, lines: Vec<i64>) -> Result<(), AccountError> {
+        self.append(AccountEntry::AuditArchived { lines }).map(drop)
     }
 
     fn all<T>(

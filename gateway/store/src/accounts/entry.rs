@@ -72,9 +72,9 @@ pub enum AccountEntry {
         id: i64,
     },
     Audited(AuditEntry),
-    /// The audit log is in the archive up to this line: up to there it goes.
+    /// These lines of the audit log are in the archive: they go.
     AuditArchived {
-        upto: i64,
+        lines: Vec<i64>,
     },
     Worked(Work),
 }
@@ -168,10 +168,12 @@ pub fn apply(tx: &Connection, entry: &AccountEntry) -> Result<AccountOutcome, Ac
             }
         }
         AccountEntry::Audited(entry) => audit(tx, entry)?,
-        AccountEntry::AuditArchived { upto } => {
+        AccountEntry::AuditArchived { lines } => {
+            for line in lines {
+                tx.execute("INSERT OR IGNORE INTO audit_archived (n) VALUES (?1)", [line])?;
+                tx.execute("DELETE FROM audit WHERE n = ?1", [line])?;
+            }
             tx.execute("DELETE FROM audit_archived", ())?;
-            tx.execute("INSERT INTO audit_archived (upto) VALUES (?1)", [upto])?;
-            tx.execute("DELETE FROM audit WHERE n <= ?1", [upto])?;
         }
         AccountEntry::Worked(work) => work.write(tx)?,
     }

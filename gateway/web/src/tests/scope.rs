@@ -79,7 +79,7 @@ async fn whoever_is_paged_about_a_fire_may_look_at_its_water_while_it_is_open() 
     for path in seen {
         assert_eq!(of_s2.status(path).await, 404, "{path}: not paged yet");
     }
-    let page = "INSERT INTO page VALUES ('P', ?1, 1, 2, 0, ?2, 'S2', 1, NULL, NULL, 1, 1, NULL, NULL, 'S1')";
+    let page = "INSERT INTO page VALUES ('P', ?1, 1, 2, 0, ?2, 'S2', 1, NULL, NULL, 1, 1, NULL, NULL, 'S1', 0)";
     api.db.execute(page, (FIRE, "webhook")).unwrap();
     assert_eq!(of_s2.status("/devices/H-1").await, 404, "a webhook of that name is no station");
     api.db.execute("UPDATE page SET kind = 'station'", ()).unwrap();
