@@ -33,6 +33,9 @@ use crate::source::{Receipt, SourceIx};
 const ALARMS_HELD: usize = 256;
 /// The same behind readings that wait for the disk.
 const READINGS_HELD: usize = 256;
+/// Readings that wait for the disk unacknowledged, at most: what a message weighs closes a lane's window,
+/// too, long before so many messages if they are large. These are some 2.4 of its 12 MiB.
+const HELD_READINGS: usize = 20_000;
 /// Readings that were acknowledged before they were stored, at most: some 50 MB.
 const READINGS_IN_MEMORY: usize = 2_000_000;
 
@@ -127,7 +130,7 @@ impl HeldReceipts {
             ripe.extend(self.alarms.pop_front().map(|held| held.owed));
         }
         while let Some(oldest) = self.readings.front()
-            && self.behind(oldest) >= READINGS_HELD
+            && self.holds_too_much(oldest)
             && self.unstored < READINGS_IN_MEMORY
         {
             let Some(HeldReceipt { owed, .. }) = self.readings.pop_front() else { break };
@@ -153,7 +156,7 @@ impl HeldReceipts {
 
     /// A source whose readings stay with the broker from now on; said once.
     pub(crate) fn newly_stopped(&mut self) -> Option<SourceIx> {
-        let oldest = self.readings.front().filter(|oldest| self.behind(oldest) >= READINGS_HELD)?;
+        let oldest = self.readings.front().filter(|oldest| self.holds_too_much(oldest))?;
         if self.stopped.is_some() {
             return None;
         }
@@ -169,6 +172,16 @@ impl HeldReceipts {
         let Some(taken) = self.taken.get_mut(source.get()) else { return 0 };
         *taken += 1;
         *taken
+    }
+
+    /// Whether readings hold so much that their lane would soon read no more.
+    fn holds_too_much(&self, oldest: &HeldReceipt) -> bool {
+        let readings = |held: &HeldReceipt| match held.owed.until {
+            Until::Stored { readings } => readings,
+            Until::Kept | Until::Confirmed(_) => 0,
+        };
+        self.behind(oldest) >= READINGS_HELD
+            || self.readings.iter().map(readings).sum::<usize>() > HELD_READINGS
     }
 
     /// How many messages of its source came after it.
@@ -200,7 +213,7 @@ mod tests {
     fn readings_stay_with_the_broker_as_far_as_its_window_goes_and_then_in_memory() {
         let book = Book::new(Plan::default(), IdSecret::new([7; 32]));
         let mut held = HeldReceipts::default();
-        let readings = |n| owed(n, Until::Stored { readings: 1_000 });
+        let readings = |n| owed(n, Until::Stored { readings: 50 });
         let some: Vec<_> = (0..READINGS_HELD).map(readings).collect();
         assert_eq!(tokens(&held.ripe(some, &book)), [0_u64; 0], "less than half of the window");
         let status = owed(9_000, Until::Kept);
@@ -210,7 +223,7 @@ mod tests {
             [9_000, 0, 1],
             "two are behind the first, and one behind the second"
         );
-        let most = READINGS_IN_MEMORY / 1_000;
+        let most = READINGS_IN_MEMORY / 50;
         let many: Vec<_> = (2_000..2_000 + 2 * most).map(readings).collect();
         assert_eq!(held.ripe(many, &book).len(), most - 2, "as many as memory has room for");
         assert_eq!(held.newly_stopped(), Some(SourceIx::nth(1)), "then they stay where they are");
@@ -218,6 +231,16 @@ mod tests {
         let (all, stopped) = held.all();
         assert_eq!((all.len(), stopped), (READINGS_HELD + most + 1, Some(SourceIx::nth(1))));
         assert_eq!(held.all().0.len(), 0);
+    }
+
+    #[test]
+    fn a_few_large_messages_do_not_close_their_lane_either() {
+        let book = Book::new(Plan::default(), IdSecret::new([7; 32]));
+        let mut held = HeldReceipts::default();
+        let readings = |n| owed(n, Until::Stored { readings: 3_900 });
+        assert_eq!(tokens(&held.ripe((0..5).map(readings).collect(), &book)), [0_u64; 0]);
+        assert_eq!(tokens(&held.ripe(vec![readings(5), readings(6)], &book)), [0, 1]);
+        assert_eq!(held.newly_stopped(), None);
     }
 
     #[test]

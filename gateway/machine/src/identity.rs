@@ -5,6 +5,7 @@ use std::path::Path;
 
 /// Where Linux keeps what tells a machine from others. Confidential: it is not passed on as it is.
 const MACHINE_ID: &str = "/etc/machine-id";
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const HOSTNAME: &str = "/proc/sys/kernel/hostname";
 
 /// What tells this machine from others, the same at every start; `None`: it does not say.
@@ -23,8 +24,14 @@ pub fn host() -> String {
 /// say.
 #[must_use]
 pub fn file(path: &Path) -> Option<String> {
-    let (machine, file) = (machine()?, std::fs::metadata(path).ok()?);
+    // In a container there may be no id but the running kernel's.
+    let (machine, file) = (machine().or_else(boot)?, std::fs::metadata(path).ok()?);
     Some(format!("{machine} {} {}", file.dev(), file.ino()))
+}
+
+/// What tells this run of the machine's kernel from every other one.
+fn boot() -> Option<String> {
+    told(BOOT_ID.as_ref())
 }
 
 fn told(path: &Path) -> Option<String> {

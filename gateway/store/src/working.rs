@@ -161,6 +161,13 @@ impl Store {
         if let Some(archived) = &copy.archived {
             expired::delete(&write, archived)?;
         }
+        // No number is given twice, though its row was archived before the file had it.
+        write.execute_batch(&format!(
+            "UPDATE main.sqlite_sequence SET seq = c.seq FROM {COPY}.sqlite_sequence c
+                 WHERE c.name = main.sqlite_sequence.name AND c.seq > main.sqlite_sequence.seq;
+             INSERT INTO main.sqlite_sequence SELECT name, seq FROM {COPY}.sqlite_sequence c
+                 WHERE NOT EXISTS (SELECT 1 FROM main.sqlite_sequence m WHERE m.name = c.name);"
+        ))?;
         rows::event_cut(&write, copy.newest.event)?;
         rows::cut(&write, copy.newest.cut)?;
         rows::quarantine_trim(&write)?;

@@ -33,6 +33,8 @@ const BACK_ROOM: u64 = 1024 * 1024;
 pub(super) struct Refuge {
     times: u32,
     back_at: Option<Instant>,
+    /// How often in a row the way back was tried.
+    tried: u32,
 }
 
 impl<F: Fn() -> bool> Shell<F> {
@@ -101,7 +103,7 @@ impl<F: Fn() -> bool> Shell<F> {
         let took = started.elapsed();
         match done {
             Ok(receipts) => {
-                self.refuge.back_at = None;
+                (self.refuge.back_at, self.refuge.tried) = (None, 0);
                 self.outlets.place.is_back();
                 self.outlets.health.degraded.clear(DegradedPart::Rescue);
                 self.engine.meters.failing.set(0.0);
@@ -113,7 +115,14 @@ impl<F: Fn() -> bool> Shell<F> {
                 tracing::warn!(took_ms = took.as_millis(), "all that was in memory is stored");
             }
             Err(why) => {
-                tracing::debug!("the store does not take back what is in memory: {why}");
+                // Said about once a minute: the way back is tried every few seconds.
+                if self.refuge.tried.is_multiple_of(20) {
+                    tracing::warn!(
+                        "the store does not take back what is in memory: {why}; make more room, \
+                         at least as much as the store is large"
+                    );
+                }
+                self.refuge.tried += 1;
                 let wait = BACK_EVERY.max(took * BACK_SHARE);
                 self.refuge.back_at = Some(self.outlets.clock.instant() + wait);
             }

@@ -303,7 +303,11 @@ impl Life {
             reader.query("SELECT id FROM incident", (), |row| row.get::<_, String>(0)).unwrap();
         let archived = Archived {
             incidents: all.iter().map(|id| id.parse().unwrap()).collect(),
-            quarantine: vec![1, i64::from(variety) + 2],
+            quarantine: reader
+                .query("SELECT seq FROM sqlite_sequence WHERE name = 'quarantine'", (), |row| {
+                    row.get(0)
+                })
+                .unwrap(),
         };
         let rubbish = Quarantined {
             at,
