@@ -40,7 +40,7 @@ use crate::{Changes, HOUR_MS, Ms};
 ///
 /// ```
 /// use standpipe_rules::changes::Receiver;
-/// use standpipe_rules::incidents::{Plan, Secret};
+/// use standpipe_rules::incidents::{Plan, IdSecret};
 /// use standpipe_rules::registry::{Device, Level, Registry, Station};
 /// use standpipe_rules::wire::{Message, parse};
 /// use standpipe_rules::{Changes, World};
@@ -55,7 +55,7 @@ use crate::{Changes, HOUR_MS, Ms};
 /// registry.put_station(station("T04", 29.5));
 /// let detector = Device::unclaimed("SD-0007", "T03", Kind::Smoke);
 /// registry.put_device(Device { station: "T03".into(), claimed: true, ..detector });
-/// let mut world = World::new(registry, Plan::default(), Secret::new([7; 32]));
+/// let mut world = World::new(registry, Plan::default(), IdSecret::new([7; 32]));
 ///
 /// let (now, mut out) = (1_767_225_600_000, Changes::default());
 /// world.session(true, now, &mut out);

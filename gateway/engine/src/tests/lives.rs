@@ -298,11 +298,9 @@ impl Life {
         } else {
             ReceiverNews::Takes
         };
-        // Open ones among them, which stay.
-        let all =
-            reader.query("SELECT id FROM incident", (), |row| row.get::<_, String>(0)).unwrap();
+        // Incidents that are owed nothing more, and so may be archived, are in tests/archived.rs.
         let archived = Archived {
-            incidents: all.iter().map(|id| id.parse().unwrap()).collect(),
+            incidents: Vec::new(),
             quarantine: reader
                 .query("SELECT seq FROM sqlite_sequence WHERE name = 'quarantine'", (), |row| {
                     row.get(0)

@@ -233,7 +233,7 @@ impl Message {
 /// retain flag says so depends on the subscription, so it is not asked.
 ///
 /// ```
-/// use standpipe_rules::wire::{Message, Reason, parse};
+/// use standpipe_rules::wire::{Message, RejectedReason, parse};
 /// use standpipe_shared::{Field, ROOT};
 ///
 /// // What can be read is, whatever stands beside it.
@@ -243,7 +243,7 @@ impl Message {
 /// assert_eq!(&*device, "HY-0042");
 /// assert_eq!(readings[0].values.get(Field::PressureKpa), Some(312.5));
 /// assert_eq!(readings[0].values.get(Field::TempC), None);
-/// assert_eq!(parsed.rejected[0].reason, Reason::WrongType);
+/// assert_eq!(parsed.rejected[0].reason, RejectedReason::WrongType);
 ///
 /// // An alarm that can't be read is told to people.
 /// let parsed = parse(ROOT, b"standpipe/v1/T03/SD-0007/alarm", b"FIRE!!");

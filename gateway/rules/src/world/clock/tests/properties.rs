@@ -367,7 +367,7 @@ fn pass((steady, set): (&mut Gateway, &mut Gateway), t: &mut Ms, ms: Ms) {
 
 /// The same happens to both, and then a moment passes.
 fn both(steady: &mut Gateway, set: &mut Gateway, t: Ms, event: &Event) {
-    let [one, other] = [steady, set].map(|gateway| {
+    let [one, mut other] = [steady, set].map(|gateway| {
         let mut out = Changes::default();
         gateway.happens(event, t, &mut out);
         gateway.world.tick(t + gateway.off, &mut out);
@@ -375,6 +375,10 @@ fn both(steady: &mut Gateway, set: &mut Gateway, t: Ms, event: &Event) {
         gateway.world.committed();
         (said, gateway.wake())
     });
+    // One whose clock is set has timers of its own about that: it may wake earlier, and never later.
+    if other.1.is_some_and(|own| one.1.is_none_or(|at| own < at)) {
+        other.1 = one.1;
+    }
     if one != other {
         let (one, other) = (lines(&one), lines(&other));
         let only = |these: &[String], those: &[String]| {
