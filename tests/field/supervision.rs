@@ -58,6 +58,10 @@ fn a_short_cut_blinds_nobody_and_who_never_spoke_is_listed() {
         site.says(&format!("t-2/{device}/telemetry"), r#"{"temp_c":20}"#);
     }
     becomes(0);
+    // A will that overtook its device's reading would be undone by it.
+    wait_for("every device to be heard", SOON, || {
+        t1.iter().all(|device| !site.device(device)["heard_at"].is_null()).then_some(())
+    });
     let blind_pages = || site.pages("t-1", |body| says(&body["conditions"], "blind_area"));
 
     // The cut: every will, and 3 s later every device is back.
