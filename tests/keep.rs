@@ -306,7 +306,8 @@ fn the_self_test_measures_the_chain_and_is_no_incident_to_anybody() {
     assert!(site.end.next(Duration::from_millis(200)).is_none(), "a page without need");
     // No statistics know of it.
     let month = tests[0]["opened_at"].as_i64().unwrap();
-    let month = jiff::Timestamp::from_millisecond(month).unwrap().strftime("%Y-%m").to_string();
+    let month = jiff::Timestamp::from_millisecond(month).unwrap().in_tz("Asia/Shanghai").unwrap();
+    let month = month.strftime("%Y-%m").to_string();
     let report = site.gateway.get(&format!("reports/monthly?month={month}"));
     assert_eq!((&report["this"]["incidents"], &report["this"]["devices"]), (&json!(0), &json!(4)));
     // Again, and again nothing is left of it.
