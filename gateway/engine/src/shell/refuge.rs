@@ -44,7 +44,7 @@ impl<F: Fn() -> bool> Shell<F> {
             return false;
         }
         if why.is_full() && self.outlets.ballast.as_ref().is_some_and(|ballast| ballast.release()) {
-            tracing::error!("the disk is full ({why}): the ballast beside the store is given up");
+            tracing::error!("{why}: the ballast beside the store is given up");
             counter!("standpipe_ballast_released_total").increment(1);
             return true;
         }
