@@ -89,7 +89,7 @@ fn settings_are_kept_for_a_device_until_it_runs_them() {
     site.birth(0);
     let heard = json_of(&early.hear());
     let told = json!({"rev": 1, "interval_s": 300, "sample_s": 5, "low_kpa": 150.5,
-        "no_water_kpa": 20.0, "delta_kpa": 15.0});
+        "no_water_kpa": 20.0, "delta_kpa": 15.0, "receipts": true});
     assert_eq!(heard, told);
     let shown = site.pending_at_the_device();
     assert_eq!((&shown["state"], &shown["rev"]), (&json!("pending"), &json!(1)), "{shown}");
