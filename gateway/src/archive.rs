@@ -24,7 +24,7 @@ use standpipe_machine::clock::Clock;
 use standpipe_machine::threads;
 use standpipe_rules::Ms;
 use standpipe_store::accounts::{AccountBook, AccountError, Accounts};
-use standpipe_store::expired::{Archived, Expired, KeptSince};
+use standpipe_store::expired::{Archived, Expired, KeptMessages};
 use standpipe_store::{Reader, StoreError, StorePlace};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -108,13 +108,11 @@ impl Archive {
     /// Everything that is too old now.
     async fn look(&self, now: Ms) -> Result<(), ArchiveError> {
         let (keep, reader) = (&self.setup.keep, Reader::open(self.setup.place.file())?);
-        let since = KeptSince {
-            incidents: KeepConfig::before(now, keep.incidents_days),
-            quarantine: KeepConfig::before(now, keep.quarantine_days),
-            quarantine_rows: keep.quarantine_messages,
-        };
+        let closed_before = KeepConfig::before(now, keep.incidents_days);
+        let since = KeepConfig::before(now, keep.quarantine_days);
+        let messages = KeptMessages { since, most: keep.quarantine_messages };
         for _ in 0..INCIDENTS / PORTION {
-            let expired = reader.expired_incidents(since.incidents, PORTION)?;
+            let expired = reader.expired_incidents(closed_before, PORTION)?;
             let incidents = expired.iter().map(|expired| expired.row).collect();
             let archived = Archived { incidents, ..Archived::default() };
             if !self.archive(ArchiveKind::Incidents, &expired, archived).await? {
@@ -122,7 +120,7 @@ impl Archive {
             }
         }
         for _ in 0..MESSAGES / PORTION {
-            let expired = reader.expired_messages(&since, PORTION)?;
+            let expired = reader.expired_messages(messages, PORTION)?;
             let quarantine = expired.iter().map(|expired| expired.row).collect();
             let archived = Archived { quarantine, ..Archived::default() };
             if !self.archive(ArchiveKind::Quarantine, &expired, archived).await? {

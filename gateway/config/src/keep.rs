@@ -2,11 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use standpipe_rules::Ms;
+use standpipe_rules::{DAY_MS, Ms};
 
 use super::section::{Notes, Section};
 
-const DAY_MS: Ms = 86_400_000;
 /// From a month, which the monthly report needs, to a hundred years.
 const DAYS: RangeInclusive<u32> = 31..=36_525;
 

@@ -119,7 +119,7 @@ pub(super) const ALL: &[KeySection] = &[
         ConfigKey { name: "audit_days", default: Written("1827"), says: "The audit log; at least 31.", source: "" },
         ConfigKey { name: "quarantine_days", default: Written("7"), says: "Messages that were not understood.", source: "" },
         ConfigKey { name: "quarantine_messages", default: Written("10000"), says: "The same: the newest so many. Twice as many are never kept, however fast they come; what is beyond that is counted and not archived.", source: "" },
-        ConfigKey { name: "archive_mib", default: Written("1024"), says: "All files of the archive together; the oldest are deleted beyond it, those of messages and devices before those of people and incidents. 0: there is no archive.", source: "" },
+        ConfigKey { name: "archive_mib", default: Written("1024"), says: "All files of the archive together; the oldest are deleted beyond it, those of messages first, then of the audit log, then of incidents. 0: there is no archive.", source: "" },
     ]},
     KeySection { name: "registry", says: "Files that are imported at every start: all of both, or nothing of either. When one cannot be read or has a fault, a gateway that has stations or devices stored starts with these and says so on every page; `check` and a first start refuse.", keys: &[
         ConfigKey { name: "stations", default: Absent, says: "Stations, CSV, at most 32 MiB.", source: "" },

@@ -18,6 +18,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::identity;
+
 use standpipe_rules::Ms;
 
 pub use moment::Moment;
@@ -111,7 +113,7 @@ impl Clock {
     /// A clock that tells the machine's time from now on.
     #[must_use]
     pub fn new() -> Self {
-        Self::of(Hands::Machine, moment::boot())
+        Self::of(Hands::Machine, identity::boot().map(Arc::from))
     }
 
     /// A clock that begins at that time, and goes on only where somebody [sleeps](Self::sleep).

@@ -29,8 +29,8 @@ pub fn file(path: &Path) -> Option<String> {
     Some(format!("{machine} {} {}", file.dev(), file.ino()))
 }
 
-/// What tells this run of the machine's kernel from every other one.
-fn boot() -> Option<String> {
+/// The kernel's name for this boot.
+pub(crate) fn boot() -> Option<String> {
     told(BOOT_ID.as_ref())
 }
 

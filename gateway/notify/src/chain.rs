@@ -82,10 +82,6 @@ impl Owed for Heart {
     fn lost(&mut self) {
         self.packets.lost();
     }
-
-    fn each_minute(&self, _: Ms) -> Option<MqttMessage> {
-        None
-    }
 }
 
 #[cfg(test)]

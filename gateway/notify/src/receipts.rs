@@ -11,7 +11,6 @@ use std::thread::JoinHandle;
 use metrics::counter;
 use standpipe_engine::receipts::ReceiptReceiver;
 use standpipe_machine::clock::Stamp;
-use standpipe_rules::Ms;
 use standpipe_rules::wire::receipt::AlarmReceipt;
 use standpipe_transport::mqtt::{Broker, PublishReceipt};
 
@@ -92,10 +91,6 @@ impl Owed for Receipts {
 
     fn lost(&mut self) {
         self.packets.lost();
-    }
-
-    fn each_minute(&self, _: Ms) -> Option<MqttMessage> {
-        None
     }
 }
 

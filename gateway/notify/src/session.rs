@@ -69,8 +69,10 @@ pub trait Owed: Send + 'static {
     fn landed(&mut self, pkid: u16, receipt: &PublishReceipt, now: Stamp) -> Landed;
     /// The connection is gone, and nobody knows what of it arrived.
     fn lost(&mut self);
-    /// Said once a minute, unconfirmed, from the connection on.
-    fn each_minute(&self, now: Ms) -> Option<MqttMessage>;
+    /// Said once a minute, unconfirmed, from the connection on; by most nothing.
+    fn each_minute(&self, _now: Ms) -> Option<MqttMessage> {
+        None
+    }
 }
 
 /// Starts a sender on its own thread. It ends after `setup.stop`.

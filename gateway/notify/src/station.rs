@@ -176,8 +176,4 @@ impl Owed for Boards {
     fn lost(&mut self) {
         self.flight.lost();
     }
-
-    fn each_minute(&self, _now: Ms) -> Option<MqttMessage> {
-        None
-    }
 }

@@ -10,7 +10,7 @@ use standpipe_rules::world::World;
 use ulid::Ulid;
 
 use super::reader::{optional_ulid, ulid, urgency};
-use super::rows::said;
+use super::rows::{rows_of, said};
 use super::{Reader, StoreError};
 
 /// A bundle that a webhook is owed.
@@ -210,7 +210,7 @@ impl Reader {
             "SELECT id, at, urgency, n, part_of IS NOT NULL FROM bundle INDEXED BY bundle_queue
              WHERE delivered_at IS NULL AND gave_up_at IS NULL AND superseded_at IS NULL
                AND receiver = ?1 AND n > ?2 ORDER BY n LIMIT ?3",
-            (name, behind, i64::try_from(limit).unwrap_or(i64::MAX)),
+            (name, behind, rows_of(limit)),
             |row| {
                 Ok(OwedBundle {
                     id: ulid(row, 0)?,

@@ -5,28 +5,17 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 use standpipe_rules::Ms;
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, rows};
 
 const EPOCH: &str = "epoch";
 const MACHINE: &str = "machine";
 
-fn meta(conn: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
-    let sql = "SELECT value FROM meta WHERE key = ?1";
-    conn.query_row(sql, [key], |row| row.get(0)).optional()
-}
-
-fn put(conn: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO meta (key, value) VALUES (?1, ?2) \
-               ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-    conn.execute(sql, [key, value]).map(drop)
-}
-
-fn epoch(conn: &Connection) -> rusqlite::Result<i64> {
+fn epoch(conn: &Connection) -> Result<i64, StoreError> {
     // One that can't be read is that of a store that was never restored: in doubt another pages, too.
-    Ok(meta(conn, EPOCH)?.and_then(|text| text.parse().ok()).unwrap_or(0))
+    Ok(rows::meta_value(conn, EPOCH)?.and_then(|text| text.parse().ok()).unwrap_or(0))
 }
 
 /// Begins another history of the store in this file, which nobody uses. It ranks above what it was
@@ -39,7 +28,7 @@ pub fn begin(path: &Path, now: Ms) -> Result<(), StoreError> {
     let conn = Connection::open(path)?;
     let next = now.max(epoch(&conn)?.saturating_add(1));
     conn.execute("DELETE FROM meta WHERE key = ?1", [MACHINE])?;
-    Ok(put(&conn, EPOCH, &next.to_string())?)
+    rows::meta(&conn, EPOCH, &next.to_string())
 }
 
 impl Store {
@@ -48,7 +37,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn epoch(&self) -> Result<i64, StoreError> {
-        Ok(epoch(&self.conn)?)
+        epoch(&self.conn)
     }
 
     /// It is on this machine from now on; whether it was on another one before.
@@ -56,9 +45,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn is_on(&mut self, machine: &str) -> Result<bool, StoreError> {
-        let before = meta(&self.conn, MACHINE)?;
+        let before = rows::meta_value(&self.conn, MACHINE)?;
         if before.as_deref() != Some(machine) {
-            put(&self.conn, MACHINE, machine)?;
+            rows::meta(&self.conn, MACHINE, machine)?;
         }
         Ok(before.is_some_and(|before| before != machine))
     }

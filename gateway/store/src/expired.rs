@@ -19,17 +19,15 @@ use standpipe_rules::incidents::IncidentId;
 
 use super::StoreError;
 use super::reader::{Reader, ulid};
-use super::rows::put;
+use super::rows::{put, rows_of};
 
-/// Before which moment, and beyond how many, something is not kept any more.
+/// Which messages that were not understood are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeptSince {
-    /// Incidents that were closed since.
-    pub incidents: Ms,
-    /// Messages that were not understood, and arrived since.
-    pub quarantine: Ms,
+pub struct KeptMessages {
+    /// Those that arrived since.
+    pub since: Ms,
     /// The newest so many of them.
-    pub quarantine_rows: u32,
+    pub most: u32,
 }
 
 /// One row that is to go, and what the archive is to keep of it.
@@ -81,7 +79,7 @@ impl Reader {
                          AND p.superseded_at IS NULL)
                      AND NOT EXISTS (SELECT 1 FROM board b WHERE b.incident = i.id AND b.owed = 1)
                    ORDER BY opened_at LIMIT ?2";
-        let found = self.rows(sql, (since, count(most)), |row| {
+        let found = self.rows(sql, (since, rows_of(most)), |row| {
             Ok((ulid(row, 0)?, row.get(1)?, row.get::<_, String>(2)?))
         })?;
         found
@@ -145,14 +143,13 @@ impl Reader {
     /// [`StoreError`].
     pub fn expired_messages(
         &self,
-        since: &KeptSince,
+        kept: KeptMessages,
         most: usize,
     ) -> Result<Vec<Expired<i64>>, StoreError> {
         let sql = "SELECT n, at, topic, reason, detail, device, payload FROM quarantine
                    WHERE at < ?1 OR n <= (SELECT max(n) FROM quarantine) - ?2
                    ORDER BY n LIMIT ?3";
-        let KeptSince { quarantine, quarantine_rows, .. } = since;
-        self.rows(sql, (quarantine, quarantine_rows, count(most)), |row| {
+        self.rows(sql, (kept.since, kept.most, rows_of(most)), |row| {
             let (n, at): (i64, Ms) = (row.get(0)?, row.get(1)?);
             let [topic, reason, detail, device] = texts(row, 2)?;
             let payload = STANDARD.encode(row.get_ref(6)?.as_blob().unwrap_or(&[]));
@@ -203,8 +200,4 @@ fn delete_incident(conn: &Connection, id: &str) -> Result<(), StoreError> {
 /// Four columns of text, from this one on.
 fn texts(row: &Row<'_>, from: usize) -> rusqlite::Result<[String; 4]> {
     Ok([row.get(from)?, row.get(from + 1)?, row.get(from + 2)?, row.get(from + 3)?])
-}
-
-fn count(most: usize) -> i64 {
-    i64::try_from(most).unwrap_or(i64::MAX)
 }

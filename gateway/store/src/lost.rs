@@ -149,10 +149,8 @@ impl Store {
             // A copy in memory is beside nothing.
             return;
         }
-        let sql = "SELECT value FROM meta WHERE key = 'gateway'";
-        let gateway = self.conn.query_row(sql, (), |row| row.get(0));
-        let Ok(gateway) = gateway else { return };
-        let new = Marker { gateway };
+        let Ok(Some(gateway)) = rows::meta_value(&self.conn, "gateway") else { return };
+        let new = Marker { gateway: gateway.into() };
         if marker(&self.path).as_ref() == Some(&new) {
             return;
         }
@@ -322,7 +320,7 @@ fn copy(old: &Connection, new: &Connection, table: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Choice, Loss, Store, accept};
+    use super::{Choice, Loss, Store, accept, rows};
     use std::path::Path;
 
     fn open(path: &Path) -> (Store, Option<super::LostStore>) {
@@ -330,8 +328,7 @@ mod tests {
     }
 
     fn meta(store: &Store, key: &str) -> Option<String> {
-        let sql = "SELECT value FROM meta WHERE key = ?1";
-        store.conn.query_row(sql, [key], |row| row.get(0)).ok()
+        rows::meta_value(&store.conn, key).unwrap()
     }
 
     #[test]

@@ -10,7 +10,7 @@ use standpipe_rules::orders::{
 use standpipe_rules::registry::{Device, DeviceIx};
 use standpipe_shared::Settings;
 
-use super::rows::{json_column, json_of, parsed, put};
+use super::rows::{json_column, json_of, parsed, put, rows_of};
 use super::{Reader, Store, StoreError};
 
 /// How long commands are kept after they expired: as long as raw readings.
@@ -176,8 +176,7 @@ impl Reader {
         from: DeviceIx,
         limit: usize,
     ) -> Result<Vec<OwedSettings>, StoreError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = self.rows(sql, (from.0, limit), |row| {
+        let rows = self.rows(sql, (from.0, rows_of(limit)), |row| {
             Ok((row.get::<_, String>(0)?, DeviceIx(row.get(1)?), row.get(2)?))
         })?;
         let mut owed = Vec::with_capacity(rows.len());
@@ -200,8 +199,7 @@ impl Reader {
                    FROM command c JOIN device d ON d.ix = c.ix
                    WHERE c.state = 'queued' AND c.number > ?1 AND json_extract(d.json, '$.area') <> ''
                    ORDER BY c.number LIMIT ?2";
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = self.rows(sql, (after.cast_signed(), limit), |row| {
+        let rows = self.rows(sql, (after.cast_signed(), rows_of(limit)), |row| {
             Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?))
         })?;
         let owed = rows.into_iter().map(|(text, device, area, number)| {

@@ -11,6 +11,7 @@ use standpipe_rules::incidents::{IncidentId, State};
 use ulid::Ulid;
 
 use super::place::StorePlace;
+use super::rows::{self, rows_of};
 use super::{BUSY_MS, READER_CACHE_KIB, StoreError};
 
 /// One read-only connection. Open one for each task that reads.
@@ -403,8 +404,7 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
-        let mut statement = self.conn.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
-        Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+        rows::meta_value(&self.conn, key)
     }
 }
 
@@ -441,10 +441,6 @@ pub(super) fn ulid(row: &Row<'_>, at: usize) -> rusqlite::Result<Ulid> {
 pub(super) fn urgency(row: &Row<'_>, at: usize) -> rusqlite::Result<Urgency> {
     let place: u8 = row.get(at)?;
     Ok(Urgency::ALL.into_iter().find(|urgency| urgency.place() == place).unwrap_or_default())
-}
-
-fn rows_of(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 pub(super) fn optional_ulid(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Ulid>> {

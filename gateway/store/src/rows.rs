@@ -74,6 +74,17 @@ fn unreadable(what: &str, bad: &serde_json::Error) -> StoreError {
     StoreError::Unreadable { what: what.to_owned(), why: bad.to_string() }
 }
 
+/// A limit as SQLite wants it.
+pub fn rows_of(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// One value of `meta`.
+pub fn meta_value(conn: &Connection, key: &str) -> Result<Option<String>, StoreError> {
+    let mut find = conn.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+    Ok(find.query_row([key], |row| row.get(0)).optional()?)
+}
+
 /// Writes one row of `meta`.
 pub fn meta(conn: &Connection, key: &str, value: &str) -> Result<(), StoreError> {
     let sql = "INSERT INTO meta (key, value) VALUES (?1, ?2)
@@ -365,7 +376,7 @@ pub fn ledger(conn: &Connection, row: &LedgerRow) -> Result<(), StoreError> {
 pub fn ledger_cut(conn: &Connection, now: Ms, most: usize) -> Result<(), StoreError> {
     let sql = "DELETE FROM ledger WHERE (ix, hour, boot) IN
                (SELECT ix, hour, boot FROM ledger WHERE hour < ?1 LIMIT ?2)";
-    put(conn, sql, (now - LEDGER_MS, i64::try_from(most).unwrap_or(i64::MAX)))
+    put(conn, sql, (now - LEDGER_MS, rows_of(most)))
 }
 
 /// `page`, `digest`: the clock was set by so much, and what is owed is owed for no longer by it.

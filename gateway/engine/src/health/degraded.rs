@@ -111,9 +111,7 @@ impl DegradedPart {
             | Self::Actions => Condition::Degraded,
         }
     }
-}
 
-impl DegradedPart {
     /// Whether it is over when the gateway finds that it is, and not before: a person who closes the
     /// incident changes nothing about it.
     #[must_use]

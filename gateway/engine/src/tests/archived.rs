@@ -3,7 +3,7 @@
 use standpipe_rules::incidents::IncidentId;
 use standpipe_shared::Class;
 use standpipe_store::boards::URGENCIES;
-use standpipe_store::expired::{Archived, KeptSince};
+use standpipe_store::expired::{Archived, KeptMessages};
 
 use super::*;
 
@@ -92,9 +92,8 @@ fn messages_that_were_not_understood_go_by_age_and_by_number() {
         bench.says("a/H-0/telemetry", "{not json", T0 + at, 0);
         bench.commit(T0 + at);
     }
-    let expired = |bench: &Bench, quarantine, quarantine_rows| {
-        let since = KeptSince { incidents: 0, quarantine, quarantine_rows };
-        let rows = bench.reader().expired_messages(&since, 9).unwrap();
+    let expired = |bench: &Bench, since, most| {
+        let rows = bench.reader().expired_messages(KeptMessages { since, most }, 9).unwrap();
         rows.into_iter().map(|row| row.row).collect::<Vec<_>>()
     };
     assert_eq!(expired(&bench, T0, 5), [0; 0]);

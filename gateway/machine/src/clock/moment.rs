@@ -35,12 +35,6 @@ impl Moment {
     }
 }
 
-/// The kernel's name for this boot.
-pub(super) fn boot() -> Option<Arc<str>> {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(id.trim()).filter(|id| !id.is_empty()).map(Arc::from)
-}
-
 #[cfg(test)]
 mod tests {
     use super::Moment;

@@ -18,6 +18,7 @@ use super::secret::{digest, key};
 use crate::expired::Expired;
 use crate::files::{ReadOnly, is_of_disk, read_only};
 use crate::migrate::{MigrateError, migrate};
+use crate::rows::rows_of;
 
 /// Every change of the layout, oldest first. Files that were released never change.
 const MIGRATIONS: [&str; 4] = [
@@ -445,7 +446,7 @@ impl AccountBook {
         let sql = "SELECT n, at, who, what, detail, code, parts FROM audit WHERE at < ?1
                    ORDER BY n LIMIT ?2";
         let mut statement = self.conn.prepare_cached(sql)?;
-        let rows = statement.query_map((since, i64::try_from(most).unwrap_or(i64::MAX)), |row| {
+        let rows = statement.query_map((since, rows_of(most)), |row| {
             let (n, at): (i64, Ms) = (row.get(0)?, row.get(1)?);
             let [who, what, detail]: [String; 3] = [row.get(2)?, row.get(3)?, row.get(4)?];
             let (code, parts): (String, String) = (row.get(5)?, row.get(6)?);

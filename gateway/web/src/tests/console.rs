@@ -5,7 +5,7 @@ use serde_json::json;
 use standpipe_rules::incidents::WireIncident;
 use standpipe_store::accounts::{Account, Role};
 
-use super::{FIRE, NOON, Served, incident_wire};
+use super::{FIRE, NOON, Served, incident_wire, open_incident_wire};
 
 const PASSWORD: &str = "correct horse";
 
@@ -91,12 +91,8 @@ pub async fn town() -> Served {
     let api = Served::start(Some("s3cret")).await;
     api.town();
     for id in [FIRE, super::ZONE, super::CHILD] {
-        let mut wire = incident_wire();
+        let mut wire = open_incident_wire();
         wire["id"] = json!(id);
-        wire["state"] = json!("open");
-        for gone in ["closed_at", "outcome", "parent"] {
-            wire.as_object_mut().unwrap().remove(gone);
-        }
         serde_json::from_value::<WireIncident>(wire.clone()).expect("an incident");
         let sql = "UPDATE incident SET wire = ?1 WHERE id = ?2";
         api.db.execute(sql, (wire.to_string(), id)).unwrap();
@@ -203,11 +199,8 @@ async fn whoever_sees_one_of_thousands_of_fires_is_not_told_of_ninety_nine() {
     let put = |n: i64| {
         let id = format!("{n:026}");
         api.incident(&id, NOON + n, "fire", "fire", "open");
-        let mut wire = incident_wire();
-        for gone in ["closed_at", "outcome", "parent"] {
-            wire.as_object_mut().unwrap().remove(gone);
-        }
-        (wire["id"], wire["state"]) = (json!(id), json!("open"));
+        let mut wire = open_incident_wire();
+        wire["id"] = json!(id);
         let sql = "UPDATE incident SET wire = ?1 WHERE id = ?2";
         api.db.execute(sql, (wire.to_string(), &id)).unwrap();
     };

@@ -371,6 +371,16 @@ pub fn device(id: &str, kind: &str, address: &str, zone: &str) -> Value {
         "interval_s":null,"installed_on":"","area":"A1","claimed":true})
 }
 
+/// The same, that is open and is no part of another.
+pub fn open_incident_wire() -> Value {
+    let mut wire = incident_wire();
+    for gone in ["closed_at", "outcome", "parent"] {
+        wire.as_object_mut().unwrap().remove(gone);
+    }
+    wire["state"] = json!("open");
+    wire
+}
+
 /// A fire with everything an incident can say.
 pub fn incident_wire() -> Value {
     json!({"id":FIRE,"rev":2,"station":"S1","class":"fire","severity":"fire","state":"closed",

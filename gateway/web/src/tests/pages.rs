@@ -8,17 +8,13 @@ use standpipe_shared::{Condition, Field, Measurements};
 use standpipe_store::accounts::Role;
 
 use super::console::Browser;
-use super::{FIRE, NOON, Served, device, incident_wire};
+use super::{FIRE, NOON, Served, device, open_incident_wire};
 
 /// A town with one fire, as `change` has it, and what its trail says.
 async fn burning(change: impl FnOnce(&mut serde_json::Value)) -> Served {
     let api = Served::start(Some("s3cret")).await;
     api.town();
-    let mut wire = incident_wire();
-    wire["state"] = json!("open");
-    for gone in ["closed_at", "outcome", "parent"] {
-        wire.as_object_mut().unwrap().remove(gone);
-    }
+    let mut wire = open_incident_wire();
     change(&mut wire);
     let open = i32::from(wire["state"] != "closed");
     api.db.execute("DELETE FROM incident WHERE id <> ?1", [FIRE]).unwrap();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use standpipe_store::accounts::Role;
 
 use super::console::Browser;
-use super::{CHILD, FIRE, NOON, Served, ZONE, incident_wire};
+use super::{CHILD, FIRE, NOON, Served, ZONE, incident_wire, open_incident_wire};
 
 const NOBODYS: &str = "01KAV0000000000000000000N1";
 
@@ -66,11 +66,7 @@ async fn what_is_nobodys_is_the_districts_and_a_zones_incident_is_of_all_its_sta
 #[tokio::test]
 async fn whoever_is_paged_about_a_fire_may_look_at_its_water_while_it_is_open() {
     let api = town().await;
-    let mut wire = incident_wire();
-    wire["state"] = json!("open");
-    for gone in ["closed_at", "outcome", "parent"] {
-        wire.as_object_mut().unwrap().remove(gone);
-    }
+    let wire = open_incident_wire();
     let sql = "UPDATE incident SET wire = ?1 WHERE id = ?2";
     api.db.execute(sql, (wire.to_string(), FIRE)).unwrap();
     let of_s2 = Browser::of(&api, "wang", Role::Officer, Some("S2")).await;
