@@ -5,10 +5,12 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use metrics::gauge;
+use standpipe_config::KeepConfig;
 use standpipe_engine::health::{Degraded, DegradedPart, Health, Trouble};
 use standpipe_machine::clock::Clock;
 use standpipe_machine::disk::{Ballast, DiskRoom};
@@ -28,6 +30,10 @@ const LEVELS: [u64; 3] = [80, 90, 95];
 const BACK: u64 = 2;
 /// What is told anew is first over for so long: else it is only worded anew, and nobody is paged.
 const BETWEEN: Duration = Duration::from_secs(2);
+
+const MIB: u64 = 1024 * 1024;
+/// The default is never less: on a disk that is full at the start, history would be given up at once.
+const LEAST_LOG: u64 = 16 * MIB;
 
 /// What the watch is made with.
 #[derive(Clone)]
@@ -101,6 +107,16 @@ impl DiskWatch {
     }
 }
 
+/// How many bytes of readings may wait in the store for history: by default a third of what is free, the
+/// store itself counted as free, so that a restart does not lower it.
+pub fn log_bytes(keep: &KeepConfig, store: &Path) -> u64 {
+    if let Some(mib) = keep.log_mib {
+        return u64::from(mib) * MIB;
+    }
+    let own = std::fs::metadata(store).map_or(0, |file| file.len());
+    DiskRoom::of(store).map_or(u64::MAX, |room| ((room.free + own) / 3).max(LEAST_LOG))
+}
+
 /// The level that a disk is at, having been at `told` before.
 fn level(used: u64, told: u64) -> u64 {
     let stays = |level: &u64| used >= *level || *level == told && used + BACK >= *level;
@@ -108,7 +124,7 @@ fn level(used: u64, told: u64) -> u64 {
 }
 
 fn trouble((file, room): (&str, DiskRoom), level: u64, since: Ms) -> Trouble {
-    let mib = room.free / (1024 * 1024);
+    let mib = room.free / MIB;
     let en = format!(
         "The disk of {file} is {level} % full: {mib} MiB are left. When it is full, nothing can be stored, and \
          fires are paged from memory alone. Make room: `df -h {file}`; see also whether history is delivered."

@@ -56,7 +56,7 @@ use self::listening::{Listening, listen, serve};
 use self::opened::{OpenedStore, open_despite, registry_trouble};
 use crate::archive::{self, ArchiveSetup};
 use crate::degraded::Start;
-use crate::disk_watch::DiskWatch;
+use crate::disk_watch::{self, DiskWatch};
 use crate::registry_files::Untaken;
 use crate::twins::{self, Among, Others, Told, stands_back};
 
@@ -149,7 +149,8 @@ pub fn start_despite(
     let feeds = feeds(&broker, (&root, gateway), &decoders, &clock);
     let sources: Sources = feeds.iter().map(|feed| feed.facts().clone()).collect();
     let health = Arc::new(Health::of(&sources));
-    let (engine, queues) = queues(&sources); // to the engine: urgent and bulk
+    let (engine, mut queues) = queues(&sources); // to the engine: urgent and bulk
+    queues.gather = config.store.gather;
     let (bells, rings) = bells(); // from the engine: something waits to be sent
     let (receipts, inlets) = feeds.iter().map(|_| receipts()).unzip(); // … and: it is on disk
     let doubt = others.doubt();
@@ -205,7 +206,7 @@ pub fn start_despite(
     stage.threads.push(standpipe_notify::station::start(pages, broker, &root, gateway)?);
     let archive = with.archive(config.keep, accounts.clone(), stage.stop.clone());
     stage.threads.push(archive::start(archive)?);
-    let to_history = with.pump(Arc::clone(&series), records, stage.stop.clone())?;
+    let to_history = with.pump((Arc::clone(&series), records), &config.keep, stage.stop.clone())?;
     stage.threads.push(pump::start(to_history)?);
 
     let (place, accounts_kept) = (with.place.clone(), accounts.clone());
@@ -269,8 +270,8 @@ impl With {
 
     fn pump(
         &self,
-        series: Arc<dyn Series>,
-        records: Option<Records>,
+        (series, records): (Arc<dyn Series>, Option<Records>),
+        keep: &KeepConfig,
         stop: CancellationToken,
     ) -> Result<pump::PumpSetup, StoreError> {
         Ok(pump::PumpSetup {
@@ -279,6 +280,7 @@ impl With {
             records,
             engine: self.engine.clone(),
             log: self.rings.log.clone(),
+            log_bytes: disk_watch::log_bytes(keep, self.place.file()),
             clock: self.clock.clone(),
             health: Arc::clone(&self.health),
             stop,

@@ -22,6 +22,8 @@ pub struct KeepConfig {
     pub quarantine_messages: u32,
     /// `archive_mib`: all files of the archive together; 0: there is none.
     pub archive_mib: u32,
+    /// `log_mib`: what history has not taken yet. `None`: a third of what is free at the start.
+    pub log_mib: Option<u32>,
 }
 
 impl Default for KeepConfig {
@@ -32,6 +34,7 @@ impl Default for KeepConfig {
             quarantine_days: 7,
             quarantine_messages: 10_000,
             archive_mib: 1_024,
+            log_mib: None,
         }
     }
 }
@@ -46,6 +49,7 @@ impl KeepConfig {
 
 pub(super) fn read(mut section: Section, notes: &mut Notes) -> KeepConfig {
     let usual = KeepConfig::default();
+    let log_mib = section.number("log_mib", 16..=16_777_216, notes);
     let mut number =
         |key, range, usual, notes: &mut Notes| section.number(key, range, notes).unwrap_or(usual);
     let read = KeepConfig {
@@ -59,6 +63,7 @@ pub(super) fn read(mut section: Section, notes: &mut Notes) -> KeepConfig {
             notes,
         ),
         archive_mib: number("archive_mib", 0..=1_048_576, usual.archive_mib, notes),
+        log_mib,
     };
     section.end(notes);
     read

@@ -69,6 +69,7 @@ pub(super) const ALL: &[KeySection] = &[
     ]},
     KeySection { name: "store", says: "What must not be lost.", keys: &[
         ConfigKey { name: "path", default: Written("\"standpipe.db\""), says: "The SQLite file. Embedded history is kept beside it, in `history.db`.", source: "" },
+        ConfigKey { name: "gather_ms", default: Written("100"), says: "How long readings wait for more of them before they are stored, milliseconds, at most 200: each commit costs the disk about the same. Alarms, actions and statuses never wait, and take along what does. A broker that sends few messages before it waits for an acknowledgement is not kept waiting.", source: "" },
     ]},
     KeySection { name: "influx", says: "History in InfluxDB 2. Without this section it is embedded.", keys: &[
         ConfigKey { name: "url", default: Written("\"http://127.0.0.1:8086\""), says: "Where it is.", source: "" },
@@ -120,6 +121,7 @@ pub(super) const ALL: &[KeySection] = &[
         ConfigKey { name: "quarantine_days", default: Written("7"), says: "Messages that were not understood.", source: "" },
         ConfigKey { name: "quarantine_messages", default: Written("10000"), says: "The same: the newest so many. Twice as many are never kept, however fast they come; what is beyond that is counted and not archived.", source: "" },
         ConfigKey { name: "archive_mib", default: Written("1024"), says: "All files of the archive together; the oldest are deleted beyond it, those of messages first, then of the audit log, then of incidents. 0: there is no archive.", source: "" },
+        ConfigKey { name: "log_mib", default: Absent, says: "MiB of readings that wait in the store for history, at least 16; without it a third of what is free on the disk at the start, the store itself counted as free. Beyond it the oldest are given up, so that fires can be stored: counted as `given_up` in the ledger, and told.", source: "" },
     ]},
     KeySection { name: "registry", says: "Files that are imported at every start: all of both, or nothing of either. When one cannot be read or has a fault, a gateway that has stations or devices stored starts with these and says so on every page; `check` and a first start refuse.", keys: &[
         ConfigKey { name: "stations", default: Absent, says: "Stations, CSV, at most 32 MiB.", source: "" },

@@ -23,6 +23,7 @@ mod webhooks;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
@@ -158,9 +159,14 @@ pub enum HttpDoor {
 pub struct StoreConfig {
     /// `path`: the SQLite file.
     pub path: PathBuf,
+    /// `gather_ms`: how long readings wait for more of them before they are committed.
+    pub gather: Duration,
     /// What is to become of one that was lost; not in the file.
     pub choice: Choice,
 }
+
+/// Unless `store.gather_ms` says otherwise.
+const GATHER: Duration = Duration::from_millis(100);
 
 impl StoreConfig {
     /// The embedded history, beside the store, so that it never blocks it.
@@ -282,6 +288,7 @@ impl Config {
                 door: HttpDoor::Accounts,
             },
             store: StoreConfig {
+                gather: GATHER,
                 path: PathBuf::from(Database::Store.name()),
                 choice: Choice::Undecided,
             },

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use standpipe_machine::small_file;
 use standpipe_rules::incidents::Steps;
@@ -14,9 +15,9 @@ use super::fault::ConfigFaults;
 use super::named::{content, path, secret};
 use super::section::{Notes, Section};
 use super::{
-    BrokerAddress, ClientCertificate, Config, Escalation, HttpConfig, HttpDoor, InfluxConfig,
-    Language, MqttConfig, RegistryFiles, Secret, StoreConfig, Verify, digest, keep, profiles,
-    webhooks,
+    BrokerAddress, ClientCertificate, Config, Escalation, GATHER, HttpConfig, HttpDoor,
+    InfluxConfig, Language, MqttConfig, RegistryFiles, Secret, StoreConfig, Verify, digest, keep,
+    profiles, webhooks,
 };
 
 /// No time of escalation is longer than a week, seconds.
@@ -54,6 +55,8 @@ fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes)
     let http = http(root.section("http", notes), token, folder, notes);
     let mut store = root.section("store", notes);
     let path = path(&mut store, "path", folder, notes);
+    let gather = store.number("gather_ms", 0..=200, notes);
+    let gather = gather.map_or(GATHER, |ms| Duration::from_millis(ms.into()));
     store.end(notes);
     let influx = influx(root.section("influx", notes), folder, notes);
     let webhooks = webhooks::all(&mut root, folder, notes);
@@ -65,7 +68,7 @@ fn sections(text: &str, folder: &Path, token: Option<Secret>, notes: &mut Notes)
     let registry = registry(root.section("registry", notes), folder, notes);
     root.end(notes);
     let path = path.unwrap_or_else(|| folder.join(Database::Store.name()));
-    let store = StoreConfig { path, choice: Choice::Undecided };
+    let store = StoreConfig { path, gather, choice: Choice::Undecided };
     let has_broker = mqtt.is_some();
     let mqtt = mqtt.unwrap_or_else(|| Config::new(BrokerAddress::loopback()).mqtt);
     let (folder, file) = (None, None); // the caller may know of a file

@@ -20,7 +20,7 @@ use standpipe_rules::wire::Parsed;
 use standpipe_shared::Condition;
 use standpipe_store::digests::DigestNews;
 use standpipe_store::expired::Archived;
-use standpipe_store::{Loaded, Quarantined, Store, StoreError};
+use standpipe_store::{GivenUp, Loaded, Quarantined, Store, StoreError};
 use ulid::Ulid;
 
 use crate::source::SourceIx;
@@ -106,6 +106,12 @@ pub enum Input {
     },
     /// History has everything up to this log block.
     SeriesAt { block: i64 },
+    /// History will never have the log up to this block: there was too much of it.
+    GiveUpLog {
+        block: i64,
+        /// What is in it, by device, boot and hour.
+        readings: Vec<GivenUp>,
+    },
     /// History has the trail up to this entry and the ledger up to this hour.
     RecordsAt {
         /// The entry's number.

@@ -26,6 +26,7 @@ use tokio::sync::oneshot;
 use ulid::Ulid;
 
 use crate::entry::{Entry, EntryOutcome, Input, SourceMessage};
+use crate::gather;
 use crate::source::{QueueKind, Receipt, SourceIx, Sources};
 
 /// With so many messages in the urgent queue, alarms of a bulk source wait with the readings: the
@@ -253,6 +254,8 @@ pub struct Queues {
     pub reports: Receiver<Inbox>,
     /// The other sources.
     pub bulk: Receiver<Inbox>,
+    /// How long what is in `bulk` waits for more of it before it is committed.
+    pub gather: Duration,
     pub(super) staged: Staged,
 }
 
@@ -284,6 +287,7 @@ pub fn queues(sources: &Sources) -> (EngineHandle, Queues) {
         actions: actions_in,
         reports: reports_in,
         bulk: bulk_in,
+        gather: gather::USUAL,
         staged: staged.clone(),
     };
     let sources = sources.clone();

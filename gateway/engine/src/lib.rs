@@ -18,6 +18,7 @@ pub mod decoders;
 mod dirty;
 pub mod entry;
 pub mod feed;
+mod gather;
 pub mod health;
 mod inbox;
 pub mod log;

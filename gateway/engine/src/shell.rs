@@ -1,16 +1,15 @@
 //! The engine's thread: what is waiting is taken, alarms first, and committed.
 //!
-//! An alarm is committed at once, with what little telemetry is at hand. Telemetry alone lingers
-//! for a few milliseconds, as long as more of it keeps coming: ten messages a commit cost less
-//! than one each. Statuses and what stations say are taken a few at a time, since each may open or
+//! An alarm is committed at once, with what little telemetry is at hand. Telemetry alone is gathered for
+//! a while (`gather.rs`): many messages a commit cost less than one each. Statuses and what stations say are taken a few at a time, since each may open or
 //! close an incident, and an alarm waits for the commit that is being made.
 
 pub mod refuge;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, select};
+use crossbeam_channel::{Receiver, select};
 use metrics::{counter, gauge};
 use standpipe_machine::clock::{Clock, kernel};
 use standpipe_machine::disk::Ballast;
@@ -23,6 +22,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use self::refuge::Refuge;
 use super::actions::{Actions, FloodWatch};
 use super::clock::way;
+use super::gather::{Gather, Gathered};
 use super::mover::Mover;
 use super::statuses::{StatusRank, Statuses};
 use super::{
@@ -31,8 +31,6 @@ use super::{
 use crate::health::{DegradedPart, DegradedWatch, Health};
 use crate::source::Outlet;
 
-/// How long telemetry waits for more, in steps of which each must have brought some.
-const LINGER: [Duration; 3] = [Duration::from_millis(3); 3];
 /// Telemetry that is committed together with an alarm at most.
 const WITH_ALARM: usize = 256;
 /// Statuses that are committed together at most. With every one a new incident such a commit takes
@@ -95,6 +93,9 @@ struct Shell<F> {
     kernel: kernel::KernelWatch,
     troubles: DegradedWatch,
     refuge: Refuge,
+    gather: Gather,
+    /// When the last batch was acknowledged.
+    released: Instant,
     give_up: F,
 }
 
@@ -115,6 +116,7 @@ impl<F: Fn() -> bool> Shell<F> {
         let mover = Mover::new(engine.store().path());
         let waiting = outlets.receipts.iter().map(|_| Vec::new()).collect();
         let troubles = outlets.health.degraded.watch();
+        let (gather, released) = (Gather::new(queues.gather), outlets.clock.instant());
         Self {
             engine,
             mover,
@@ -128,6 +130,8 @@ impl<F: Fn() -> bool> Shell<F> {
             kernel: kernel::KernelWatch::default(),
             troubles,
             refuge: Refuge::default(),
+            gather,
+            released,
             give_up,
         }
     }
@@ -348,25 +352,48 @@ impl<F: Fn() -> bool> Shell<F> {
         }
     }
 
-    /// Waits for more telemetry, as long as more comes; says whether something urgent came.
+    /// Waits for more telemetry; says whether something came that does not wait.
     fn linger(&mut self) -> bool {
-        let mut before = usize::MAX;
-        for step in LINGER {
-            let waiting = self.queues.bulk.len();
-            if waiting == before || waiting >= BATCH {
-                break;
+        let first = self.outlets.clock.instant();
+        let (mut last, mut waiting, mut is_first) = (first, 0, true);
+        loop {
+            let now = self.outlets.clock.instant();
+            if self.queues.bulk.len() > waiting {
+                (waiting, last) = (self.queues.bulk.len(), now);
             }
-            before = waiting;
-            match self.queues.urgent.recv_timeout(step) {
-                Ok(inbox) => {
-                    self.take(inbox);
-                    return true;
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+            if now > first && std::mem::take(&mut is_first) {
+                self.gather.begins(waiting + 1, now.duration_since(self.released));
             }
+            let (waited, quiet) = (now.duration_since(first), now.duration_since(last));
+            let batch = Gathered { waiting: waiting + 1, waited, quiet };
+            let Some(step) = self.gather.wait(batch) else {
+                self.gather.ends(batch);
+                return false;
+            };
+            let came = select! {
+                recv(self.queues.urgent) -> inbox => inbox,
+                recv(self.queues.reports) -> inbox => inbox,
+                recv(self.queues.statuses) -> status => match status {
+                    Ok(Inbox::Delivery(status)) => {
+                        self.put(status);
+                        return true;
+                    }
+                    other => other,
+                },
+                recv(self.queues.actions) -> action => match action {
+                    Ok(Inbox::Delivery(action)) => {
+                        self.actions.put(action);
+                        return true;
+                    }
+                    other => other,
+                },
+                default(step) => continue,
+            };
+            // A queue without a sender: whoever wrote to it has gone, and the next look finds that.
+            let Ok(inbox) = came else { return false };
+            self.take(inbox);
+            return true;
         }
-        false
     }
 
     /// Takes what waits: everything urgent, some reports, some of what stations say, then some
@@ -524,6 +551,7 @@ impl<F: Fn() -> bool> Shell<F> {
 
     fn release(&mut self, mut done: Done) {
         self.give_back(std::mem::take(&mut done.receipts));
+        self.released = self.outlets.clock.instant();
         if let Some(sent) = done.heartbeat {
             self.outlets.health.chain.kept(sent);
         }

@@ -115,6 +115,10 @@ impl EngineState {
             Input::SettingsSent { device, rev } => world.settings_sent(*device, *rev, at, changes),
             Input::CommandSent { id, resends } => world.command_sent((*id, *resends), at, changes),
             Input::SeriesAt { block } => extras.series_block = Some(*block),
+            Input::GiveUpLog { block, readings } => {
+                extras.series_block = Some(*block);
+                extras.given_up.extend(readings);
+            }
             Input::RecordsAt { trail, ledger } => extras.records = Some((*trail, *ledger)),
             Input::Quarantine(row) => self.quarantine(|| (**row).clone()),
             Input::Archived(archived) => self.archived(archived),

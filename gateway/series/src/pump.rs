@@ -6,11 +6,14 @@
 //! nothing more is read, so that an outage of hours costs no memory, and the log keeps the backlog.
 //! The cursor is the engine's to keep (`Input::SeriesAt`).
 //!
+//! The log has a ceiling ([`PumpSetup::log_bytes`]), so that history that is not taken never fills the
+//! disk from which fires are paged: beyond it the oldest readings are given up and counted.
+//!
 //! The pump has a thread of its own: a slow disk or server here delays nothing but history.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use standpipe_engine::health::{DegradedPart, Health, Trouble};
@@ -28,6 +31,8 @@ use standpipe_store::{Quarantined, Reader, StoreError, StorePlace};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+
+mod ceiling;
 
 use super::records::{Records, RecordsError};
 use super::{ReadingBatch, Series, SeriesError, Tags, Written};
@@ -63,6 +68,8 @@ pub struct PumpSetup {
     /// Rings when the log has grown.
     pub log: watch::Receiver<i64>,
     pub clock: Clock,
+    /// The most that may wait for history, bytes.
+    pub log_bytes: u64,
     /// Where the pump says how it is.
     pub health: Arc<Health>,
     /// Ends it: what is not written is still in the log.
@@ -93,6 +100,10 @@ struct Pump {
     backoff: Backoff,
     /// Whether people were told that they have to correct something.
     told: bool,
+    /// When the size of the log was last looked at.
+    weighed: Option<Instant>,
+    /// Readings that were given up since history last took something.
+    given_up: u64,
     meters: PumpMeters,
 }
 
@@ -101,6 +112,7 @@ struct PumpMeters {
     empty: Counter,
     expired: Counter,
     refused: Counter,
+    given_up: Counter,
     failures: Counter,
     failing: Gauge,
     lag: Gauge,
@@ -136,6 +148,8 @@ impl Pump {
             tags_of: None,
             backoff: Backoff::named(FIRST_PAUSE, LONGEST_PAUSE, "history"),
             told: false,
+            weighed: None,
+            given_up: 0,
             meters: PumpMeters::new(),
         }
     }
@@ -152,6 +166,9 @@ impl Pump {
                     }
                 }
                 Err(trouble) => {
+                    if let Err(bad) = self.keep_to_ceiling().await {
+                        tracing::warn!("the size of the log is not known: {bad}");
+                    }
                     self.pause(&trouble).await;
                     continue;
                 }
@@ -280,7 +297,8 @@ impl Pump {
             tracing::info!("history accepts writes once more");
             self.backoff.reset();
         }
-        if std::mem::take(&mut self.told) {
+        let was_given_up = std::mem::take(&mut self.given_up) > 0;
+        if std::mem::take(&mut self.told) || was_given_up {
             self.setup.health.degraded.clear(DegradedPart::History);
         }
         self.meters.failing.set(0.0);
@@ -337,6 +355,7 @@ impl PumpMeters {
             empty: points("empty"),
             expired: points("expired"),
             refused: points("refused"),
+            given_up: points("given_up"),
             failures: counter!("standpipe_series_failures_total"),
             failing: gauge!("standpipe_series_failing"),
             lag: gauge!("standpipe_series_lag_seconds"),

@@ -35,6 +35,15 @@ pub struct Rig {
 impl Rig {
     /// Starts it over the store in a folder, made if need be.
     pub fn start(folder: &Path, series: Arc<dyn Series>, records: Option<Records>) -> Self {
+        Self::start_under(folder, (series, records), u64::MAX)
+    }
+
+    /// The same; at most so many bytes of the log may wait for history.
+    pub fn start_under(
+        folder: &Path,
+        (series, records): (Arc<dyn Series>, Option<Records>),
+        log_bytes: u64,
+    ) -> Self {
         let path = folder.join("standpipe.db");
         let clock = Clock::new();
         let mut store = Store::open(&path).unwrap();
@@ -60,6 +69,7 @@ impl Rig {
             records,
             engine: handle.clone(),
             log: rings.log.clone(),
+            log_bytes,
             clock: clock.clone(),
             health: Arc::clone(&health),
             place,

@@ -78,7 +78,7 @@ fn open_in_memory(
 
 fn open(config: &mut Config, machine: &Machine) -> Result<OpenedStore, StartError> {
     let now = machine.clock.now();
-    let StoreConfig { path, choice } = &config.store;
+    let StoreConfig { path, choice, .. } = &config.store;
     let (store, lost) = Store::open_or_recover(path, (&stamp(now), now), *choice)?;
     opened(config, machine, (store, lost))
 }

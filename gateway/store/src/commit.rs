@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use standpipe_machine::clock::Moment;
 use standpipe_rules::changes::Receiver;
@@ -26,6 +27,16 @@ const CHECKPOINT_PAGES: usize = 1_000;
 /// Size of a page, bytes; SQLite's default.
 const PAGE: usize = 4_096;
 
+/// Readings of one device, boot and hour that were given up before history had them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenUp {
+    pub device: DeviceIx,
+    /// Start of the hour in which they arrived.
+    pub hour: Ms,
+    pub boot: u32,
+    pub readings: u32,
+}
+
 /// What is to be kept besides what the world changed.
 #[derive(Debug, Default)]
 pub struct Extras {
@@ -47,6 +58,8 @@ pub struct Extras {
     pub digests: Vec<digests::DigestNews>,
     /// Up to where history has everything.
     pub series_block: Option<i64>,
+    /// Readings that history will never have.
+    pub given_up: Vec<GivenUp>,
     /// Up to where history has the trail and the ledger.
     pub records: Option<(i64, Ms)>,
     /// Stations whose terminal is there, by MQTT; `None`: as before.
@@ -75,6 +88,7 @@ impl Extras {
             && self.bulletins.is_empty()
             && self.digests.is_empty()
             && self.series_block.is_none()
+            && self.given_up.is_empty()
             && self.records.is_none()
             && self.terminals.is_none()
             && self.moment.is_none()
@@ -458,6 +472,9 @@ impl BatchWriter<'_> {
         if let Some(block) = extras.series_block {
             self.newest.series = block.max(self.newest.series);
             rows::meta(self.conn, "series_block", &self.newest.series.to_string())?;
+        }
+        for row in &extras.given_up {
+            rows::given_up(self.conn, row)?;
         }
         if let Some((trail, ledger)) = extras.records {
             rows::meta(self.conn, "series_trail", &trail.to_string())?;

@@ -67,7 +67,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode};
 use standpipe_machine::small_file;
 
-pub use commit::{Committed, Extras, move_log};
+pub use commit::{Committed, Extras, GivenUp, move_log};
 pub use load::Loaded;
 pub use place::StorePlace;
 pub use reader::Reader;

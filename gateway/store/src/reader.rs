@@ -94,6 +94,17 @@ pub struct LogBlock {
     pub body: Vec<u8>,
 }
 
+/// What a block of the log takes beside its body, bytes, about.
+const LOG_ROW_BYTES: usize = 16;
+
+impl LogBlock {
+    /// About how many bytes of the store it takes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        (self.body.len() + LOG_ROW_BYTES) as u64
+    }
+}
+
 impl Reader {
     /// Opens a store that a writer has made.
     ///
@@ -380,6 +391,18 @@ impl Reader {
             blocks.push(block);
         }
         Ok(blocks)
+    }
+
+    /// About how many bytes the log has after a block.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn log_bytes_after(&self, block: i64) -> Result<u64, StoreError> {
+        let sql = "SELECT coalesce(sum(length(body) + ?2), 0) FROM log WHERE block > ?1";
+        let mut statement = self.conn.prepare_cached(sql)?;
+        Ok(statement
+            .query_row((block, LOG_ROW_BYTES as i64), |row| row.get::<_, i64>(0))?
+            .cast_unsigned())
     }
 
     /// Up to which log block history is known to have everything.

@@ -12,7 +12,7 @@ use standpipe_rules::world::{Summary, World};
 use standpipe_shared::{Measurements, Severity};
 use ulid::Ulid;
 
-use super::{StoreError, boards};
+use super::{GivenUp, StoreError, boards};
 
 /// The newest rejected messages that are kept.
 pub const QUARANTINE_ROWS: i64 = 20_000;
@@ -370,6 +370,15 @@ pub fn ledger(conn: &Connection, row: &LedgerRow) -> Result<(), StoreError> {
     let counts = (c.expected, c.received, c.duplicate, c.late, c.seq_reused);
     let (expected, received, duplicate, late, reused) = counts;
     put(conn, sql, (row.device.0, row.hour, row.boot, expected, received, duplicate, late, reused))
+}
+
+/// `ledger`: adds to what was given up.
+pub fn given_up(conn: &Connection, row: &GivenUp) -> Result<(), StoreError> {
+    let sql = "INSERT INTO ledger
+                   (ix, hour, boot, expected, received, duplicate, late, seq_reused, given_up)
+               VALUES (?1, ?2, ?3, 0, 0, 0, 0, 0, ?4)
+               ON CONFLICT (ix, hour, boot) DO UPDATE SET given_up = given_up + excluded.given_up";
+    put(conn, sql, (row.device.0, row.hour, row.boot, row.readings))
 }
 
 /// `ledger`: at most `most` rows older than [`LEDGER_MS`] go.

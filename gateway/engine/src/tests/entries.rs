@@ -55,6 +55,7 @@ fn changes(input: &Input) -> (&'static str, &'static [&'static str]) {
         Input::SettingsSent { .. }     => ("settings sent", &["event", "settings"]),
         Input::CommandSent { .. }      => ("command sent", &["command", "event"]),
         Input::SeriesAt { .. }         => ("series at", &["meta"]),
+        Input::GiveUpLog { .. }        => ("give up log", &["ledger", "meta"]),
         Input::RecordsAt { .. }        => ("records at", &["meta"]),
         Input::Quarantine(_)           => ("quarantine", &["quarantine"]),
         Input::Archived(_)             => ("archived", &["quarantine"]),
@@ -77,7 +78,7 @@ fn changes(input: &Input) -> (&'static str, &'static [&'static str]) {
 /// reading whose memory is not kept yet.
 fn busy() -> Life {
     let mut life = Life::new();
-    let (clock_set, order, announce) = (23, 19, 20);
+    let (clock_set, order, announce) = (24, 20, 21);
     for (nth, variety) in [(clock_set, 2), (order, 0), (order, 1), (announce, 0)] {
         life.does(&Deed::Input(nth, variety));
     }

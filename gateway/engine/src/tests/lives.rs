@@ -10,7 +10,7 @@ use standpipe_rules::changes::Urgency;
 use standpipe_rules::incidents::{Announcement, ReceiverNews, ReceiverRole, Route};
 use standpipe_rules::orders::{CommandRequest, Of, Order, Wish};
 use standpipe_shared::{Kilopascals, Settings, Verb};
-use standpipe_store::Quarantined;
+use standpipe_store::{GivenUp, Quarantined};
 use standpipe_store::boards::URGENCIES;
 use standpipe_store::expired::Archived;
 
@@ -341,6 +341,15 @@ impl Life {
             Input::SettingsSent { device: device_ix, rev: 1 },
             Input::CommandSent { id: command, resends: 0 },
             Input::SeriesAt { block: self.engine.store().newest_block() },
+            Input::GiveUpLog {
+                block: self.engine.store().newest_block(),
+                readings: vec![GivenUp {
+                    device: device_ix,
+                    hour: T0 - T0 % HOUR,
+                    boot: 1,
+                    readings: 2,
+                }],
+            },
             Input::RecordsAt { trail: variety.into(), ledger: T0 - T0 % HOUR },
             Input::Quarantine(rubbish.into()),
             Input::Archived(archived.into()),

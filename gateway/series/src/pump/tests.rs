@@ -5,9 +5,16 @@ use std::sync::Arc;
 
 use standpipe_engine::health::PartStatus;
 use standpipe_machine::clock::Clock;
+use standpipe_rules::HOUR_MS;
 use standpipe_store::Reader;
+use standpipe_store::accounts::Area;
+use standpipe_store::views::ListPage;
+use standpipe_store::views::ledger::{self, LedgerFilter};
 
 use crate::embedded::EmbeddedHistory;
+
+/// Less than 20,000 readings take in the log, bytes.
+const CEILING: u64 = 100_000;
 
 #[path = "../rig.rs"]
 mod rig;
@@ -39,6 +46,47 @@ async fn every_reading_is_in_history_once_across_restarts() {
     }
     let reader = Reader::open(&folder.path().join("standpipe.db")).unwrap();
     assert_eq!(reader.series_block().unwrap(), reader.newest_block().unwrap());
+}
+
+#[tokio::test]
+async fn what_waits_for_history_stays_under_its_ceiling_and_what_is_given_up_is_counted_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let series = Arc::new(EmbeddedHistory::open(&path).unwrap());
+    let lock = rusqlite::Connection::open(&path).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let rig = Rig::start_under(folder.path(), (Arc::clone(&series) as _, None), CEILING);
+    for n in 0..20_000 {
+        rig.says(&format!("H-{}", n % 7), 1 + n, 300);
+    }
+    let reader = Reader::open(&folder.path().join("standpipe.db")).unwrap();
+    let started = tokio::time::Instant::now();
+    let told = loop {
+        assert!(started.elapsed().as_secs() < 60, "{:?}", rig.health.series.status());
+        if let Some(trouble) = rig.health.degraded.list().pop() {
+            break trouble;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    assert!(told.detail.contains("readings are lost to history"), "{told:?}");
+    while reader.log_bytes_after(reader.series_block().unwrap()).unwrap() > CEILING {
+        assert!(started.elapsed().as_secs() < 60, "the log is still over its ceiling");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    lock.execute_batch("ROLLBACK").unwrap();
+    rig.settled(folder.path()).await;
+    let mut kept = 0;
+    for n in 0..7 {
+        kept += count(&*series, &format!("H-{n}"), Clock::new().now()).await;
+    }
+    let all = LedgerFilter { from: 0, to: Clock::new().now() + HOUR_MS, device: None };
+    let page = ListPage { page: 1, per_page: 100 };
+    let ledger = ledger::list(reader.connection(), &Area::All, &all, page).unwrap();
+    let given_up = ledger.items.iter().map(|sum| sum.given_up).sum::<u64>();
+    assert!(given_up > 0 && kept > 0, "{given_up} {kept}");
+    assert_eq!(kept + given_up, 20_000, "each is in history or in the ledger");
+    assert!(rig.health.degraded.list().is_empty(), "over when history takes readings again");
+    rig.end();
 }
 
 #[tokio::test]

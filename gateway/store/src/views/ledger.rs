@@ -35,11 +35,13 @@ pub struct LedgerSum {
     pub missing: u64,
     /// Numbers that came a second time with other content.
     pub seq_reused: u64,
+    /// Readings that were given up before history had them.
+    pub given_up: u64,
 }
 
 const SUMS: ListQuery<'_> = ListQuery {
     select: "d.id, l.boot, sum(l.expected), sum(l.received), sum(l.duplicate), sum(l.late), \
-             max(0, sum(l.expected) - sum(l.received)), sum(l.seq_reused)",
+             max(0, sum(l.expected) - sum(l.received)), sum(l.seq_reused), sum(l.given_up)",
     // From the device to its hours, so that hours that are not asked for are not read.
     from: "device d CROSS JOIN ledger l ON l.ix = d.ix",
     joins: "",
@@ -71,6 +73,7 @@ pub fn list(
             late: row.get(5)?,
             missing: row.get(6)?,
             seq_reused: row.get(7)?,
+            given_up: row.get(8)?,
         })
     })
 }

@@ -19,7 +19,7 @@ use tracing::{error, warn};
 use super::gaps::AlarmCopies;
 use super::moved::Moved;
 use super::window::ReceiveWindow;
-use super::{LINGER, Lane, LaneSetup, below_root, facts, filters, hello, limits};
+use super::{FEW, LINGER, LONG_LINGER, Lane, LaneSetup, below_root, facts, filters, hello, limits};
 use crate::mqtt::attempts::Attempts;
 use crate::mqtt::{Frame, Link, LinkError, Publish};
 
@@ -313,17 +313,18 @@ impl LaneSource {
         counts.messages.increment(messages);
         counts.waiting.set(window.len() as f64);
         if messages > 0 {
-            self.linger();
+            self.linger(messages);
         }
         Ok(None)
     }
 
     /// The lanes of what is not urgent read in bursts. Sleeping here stops this thread, on which there is
-    /// nothing else: its acknowledgements go out two milliseconds later, and no wake-ups come for
+    /// nothing else: its acknowledgements go out some milliseconds later, and no wake-ups come for
     /// what arrives meanwhile.
-    fn linger(&self) {
+    fn linger(&self, came: u64) {
         match self.lane {
             Lane::Alarm | Lane::Action => {}
+            Lane::Telemetry if came < FEW => self.setup.clock.sleep(LONG_LINGER),
             Lane::Status | Lane::Telemetry => self.setup.clock.sleep(LINGER),
         }
     }

@@ -59,9 +59,12 @@ pub const SESSION_EXPIRY_S: u32 = 7 * 24 * 3_600;
 /// What one message may weigh at most, bytes: the engine's own limit is never reached.
 const HEAVIEST: usize = 4 * 1024 * 1024;
 
-/// How long the telemetry and the status lane let messages gather before it reads again. At 20,000 messages a
+/// How long the telemetry and the status lane let messages gather before they read again. At 20,000 messages a
 /// second this makes one wake-up of 40.
 const LINGER: Duration = Duration::from_millis(2);
+/// The same of the telemetry lane, when the last read brought so few: the engine gathers for longer anyway.
+const FEW: u64 = 32;
+const LONG_LINGER: Duration = Duration::from_millis(8);
 
 /// What the lanes are made with.
 #[derive(Clone)]

@@ -35,6 +35,8 @@ pub struct LedgerItem {
     missing: u64,
     /// Numbers used again with other content.
     seq_reused: u64,
+    /// Readings that were given up before history had them, so that the disk did not fill up.
+    given_up: u64,
 }
 
 impl From<LedgerSum> for LedgerItem {
@@ -48,6 +50,7 @@ impl From<LedgerSum> for LedgerItem {
             late: sum.late,
             missing: sum.missing,
             seq_reused: sum.seq_reused,
+            given_up: sum.given_up,
         }
     }
 }

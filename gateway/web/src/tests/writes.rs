@@ -265,9 +265,9 @@ async fn the_ledger_counts_what_was_sent_a_moment_ago() {
         list,
         json!({"items":[
             {"device":"H-1","boot":3,"expected":5,"received":3,"duplicate":1,"late":0,
-                "missing":2,"seq_reused":0},
+                "missing":2,"seq_reused":0,"given_up":0},
             {"device":"H-1","boot":4,"expected":1,"received":1,"duplicate":0,"late":0,
-                "missing":0,"seq_reused":0}],
+                "missing":0,"seq_reused":0,"given_up":0}],
             "page":1,"pages":1,"total":2})
     );
     assert_eq!(api.get("/api/v1/ledger?device=SM-1").await["total"], 0);
