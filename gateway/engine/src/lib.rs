@@ -75,7 +75,7 @@ use standpipe_store::{Committed, CopiedFile, Loaded, Store, StoreError};
 pub use state::DIRTY_FOR_MS;
 use state::EngineState;
 use tokio::sync::oneshot;
-use working::{KeepEntries, WorkingLog};
+use working::WorkingLog;
 
 /// After a failed commit, the first retry comes after this …
 const RETRY_FIRST_MS: Ms = 100;

@@ -10,6 +10,7 @@ use standpipe_store::boards::URGENCIES;
 use super::lives::{Deed, Life, any_deed};
 use super::*;
 use crate::crash_tests::{Event, cases};
+use crate::working::KeepEntries;
 
 /// Of what a working copy is made.
 #[derive(Clone, Copy)]

@@ -57,6 +57,7 @@ fn nothing_is_told_as_kept_that_is_in_no_file_of_the_gateway() {
         let (before, station) = (disk.owed(), "SELECT count(*) FROM station");
         assert!(before.len() >= 20, "{story}");
 
+        let reader = Reader::at(&disk.place).unwrap();
         harm(&path);
         disk.fires(20..40);
         disk.turns();
@@ -74,6 +75,7 @@ fn nothing_is_told_as_kept_that_is_in_no_file_of_the_gateway() {
         disk.turns();
         disk.turns();
         assert!(!disk.place.is_in_memory() && !disk.degraded(), "{story}");
+        assert!(!reader.is_at(&disk.place), "{story}: who reads opens the new one");
         let lost = disk.shell.outlets.health.lost.send_replace(None).expect(story);
         assert_eq!(lost.how, how, "{story}: {lost}");
         assert_eq!(
