@@ -41,7 +41,7 @@ pub struct Consequences<'a> {
 }
 
 impl Consequences<'_> {
-    fn to_keep(&self, kept_at: Ms) -> DiskTask {
+    fn task(self, kept_at: Ms) -> DiskTask {
         let Self { world, changes, extras } = self;
         let (world, changes, extras) = (Arc::clone(world), Arc::clone(changes), Arc::clone(extras));
         DiskTask::Commit(BatchToKeep { world, changes, extras, kept_at })
@@ -130,7 +130,7 @@ impl Log for EmbeddedLog {
         let since = batch.kept_at - self.looked_at;
         if !nothing || !(0..LOOK_EVERY).contains(&since) {
             self.looked_at = batch.kept_at;
-            let task = if nothing { DiskTask::Look } else { follows.to_keep(batch.kept_at) };
+            let task = if nothing { DiskTask::Look } else { follows.task(batch.kept_at) };
             if let Some(committed) = self.disk.does(task)? {
                 self.position.0 += 1;
                 return Ok(Appended { position: self.position, committed });

@@ -32,10 +32,19 @@ pub(crate) fn mark(delivery: &Delivery, arrived: Ms) -> Option<u128> {
         | Message::Chain { .. } => false,
     };
     let first = delivery.parsed.messages().find(|message| by_arrival(message))?;
-    let sender = match first {
-        Message::UnreadableAlarm { topic, .. } => topic,
-        said => said.device().unwrap_or_default(),
+    let topic = match first {
+        Message::UnreadableAlarm { topic, .. } => Some(&**topic),
+        Message::Alarm { .. }
+        | Message::Telemetry { .. }
+        | Message::Status { .. }
+        | Message::NotUnderstood { .. }
+        | Message::Cleared { .. }
+        | Message::Reply { .. }
+        | Message::Action { .. }
+        | Message::Presence { .. }
+        | Message::Chain { .. } => None,
     };
+    let sender = topic.or_else(|| first.device()).unwrap_or_default();
     let said = [sender.as_bytes(), &delivery.arrived.print.to_le_bytes()].concat();
     Some(wire::print(b"mark", &said))
 }

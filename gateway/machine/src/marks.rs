@@ -131,8 +131,9 @@ impl Marks {
 fn whole((mark, at): Note) -> [u8; NOTE] {
     let mut note = [0; NOTE];
     let (parts, check) = note.split_at_mut(NOTE - 8);
-    parts[..16].copy_from_slice(&mark.to_le_bytes());
-    parts[16..].copy_from_slice(&at.to_le_bytes());
+    let (first, second) = parts.split_at_mut(16);
+    first.copy_from_slice(&mark.to_le_bytes());
+    second.copy_from_slice(&at.to_le_bytes());
     check.copy_from_slice(&sum(parts).to_le_bytes());
     note
 }

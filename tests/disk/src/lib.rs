@@ -80,11 +80,12 @@ impl Disk {
         self.plan.steps.load(Ordering::SeqCst)
     }
 
-    /// These steps fail, counted from the next one.
+    /// These steps fail, counted from the next one; and one that hangs.
     pub fn fails(&self, fault: DiskFault, next: Range<u64>) {
         let done = self.steps();
         let range = done.saturating_add(next.start)..done.saturating_add(next.end);
         *self.plan.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some((fault, range));
+        self.plan.healed.notify_all();
     }
 
     /// Nothing fails any more.
@@ -113,13 +114,15 @@ impl Plan {
     fn fault(&self, step: Step) -> Option<DiskFault> {
         let nth = self.steps.fetch_add(1, Ordering::SeqCst);
         let mut plan = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hung = false;
         loop {
-            let (fault, _) = plan.as_ref().filter(|(_, range)| range.contains(&nth))?;
+            let (fault, _) = plan.as_ref().filter(|(_, range)| hung || range.contains(&nth))?;
             match fault {
                 DiskFault::Full if step != Step::Write => return None,
                 DiskFault::Full | DiskFault::Broken => return Some(*fault),
                 DiskFault::Hangs => {}
             }
+            hung = true;
             plan = self.healed.wait(plan).unwrap_or_else(PoisonError::into_inner);
         }
     }
