@@ -12,6 +12,7 @@ use std::sync::Arc;
 use standpipe_config::{Config, ConfigFault, ConfigFaults};
 use standpipe_engine::health::{DegradedPart, Trouble};
 use standpipe_machine::Machine;
+use standpipe_machine::clock::in_file_names;
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::Text;
 use standpipe_series::off::NoHistory;
@@ -21,12 +22,53 @@ use standpipe_store::files::{Database, UNREADABLE, set_aside};
 use standpipe_store::lost::{Loss, LostStore};
 use standpipe_store::{SkippedRow, StationIds};
 
-use crate::keep::stamp;
-
 /// Faults that the log lists; the rest are counted.
 const LOGGED: usize = 20;
 /// What keys of webhooks begin with, as they are shown.
 const WEBHOOK: &str = "webhook[";
+
+/// The configuration's file, as commands take it.
+#[must_use]
+pub fn file_of(config: &Config) -> String {
+    let file = config.file.as_ref();
+    file.map_or_else(|| "FILE".to_owned(), |file| file.display().to_string())
+}
+
+fn restore(file: &str) -> String {
+    format!("standpipe restore --from BACKUP --config {file}")
+}
+
+/// What people are told of a store that is another than the one that was here; `file`: the configuration's.
+#[must_use]
+pub fn store_lost(lost: &LostStore, file: &str, now: Ms) -> Trouble {
+    let restore = restore(file);
+    let accept = format!("standpipe run --new-store --config {file}");
+    tracing::error!(
+        "{lost}: stop the gateway and `{restore}`, or go on with the new one: `{accept}`"
+    );
+    let known_zh = match (&lost.how, &lost.kept) {
+        (Loss::Gone, _) => "数据库文件不见了，已新建".to_owned(),
+        (Loss::Empty, _) => "数据库文件是空的，已新建".to_owned(),
+        (Loss::Malformed, kept) => format!(
+            "数据库损坏，原文件保留为 {}，能读取的 {} 条记录已转入新库",
+            kept.as_deref().unwrap_or(Path::new("?")).display(),
+            lost.rows
+        ),
+    };
+    let detail = format!("{lost}: `{restore}`, or `{accept}`");
+    let (en, zh) = (
+        format!(
+            "{lost}. Fires are paged, of any device that speaks; incidents, acknowledgements and work \
+                 of before may be missing. Stop the gateway and put back a backup (`{restore}`), or go on \
+                 with the new one (`{accept}`)."
+        ),
+        format!(
+            "{known_zh}。凡有设备报警仍照常通知；以前的事件、确认和维护可能缺失。请停止网关后恢复备份\
+                 （`{restore}`），或确认使用新库（`{accept}`）。"
+        ),
+    );
+    Trouble { part: DegradedPart::Store, since: now, why: Text { en, zh }, detail }
+}
 
 /// Where a start finds what it does without.
 #[derive(Debug)]
@@ -45,13 +87,12 @@ impl Start<'_> {
 
     /// The configuration's file, as commands take it.
     fn file(&self) -> String {
-        let file = self.config.file.as_ref();
-        file.map_or_else(|| "FILE".to_owned(), |file| file.display().to_string())
+        file_of(self.config)
     }
 
     /// How a backup is put back.
     fn restore(&self) -> String {
-        format!("standpipe restore --from BACKUP --config {}", self.file())
+        restore(&self.file())
     }
 
     /// Keys of the configuration that are not used as they are written.
@@ -249,35 +290,7 @@ impl Start<'_> {
     /// The store that was here is not the one that is here now.
     #[must_use]
     pub fn store(&self, lost: &LostStore) -> Trouble {
-        let (restore, file) = (self.restore(), self.file());
-        let accept = format!("standpipe run --new-store --config {file}");
-        tracing::error!(
-            "{lost}: stop the gateway and `{restore}`, or go on with the new one: `{accept}`"
-        );
-        let known_zh = match (&lost.how, &lost.kept) {
-            (Loss::Gone, _) => "数据库文件不见了，已新建".to_owned(),
-            (Loss::Empty, _) => "数据库文件是空的，已新建".to_owned(),
-            (Loss::Malformed, kept) => format!(
-                "数据库损坏，原文件保留为 {}，能读取的 {} 条记录已转入新库",
-                kept.as_deref().unwrap_or(Path::new("?")).display(),
-                lost.rows
-            ),
-        };
-        self.trouble(
-            DegradedPart::Store,
-            format!("{lost}: `{restore}`, or `{accept}`"),
-            (
-                format!(
-                    "{lost}. Fires are paged, of any device that speaks; incidents, acknowledgements and work \
-                     of before may be missing. Stop the gateway and put back a backup (`{restore}`), or go on \
-                     with the new one (`{accept}`)."
-                ),
-                format!(
-                    "{known_zh}。凡有设备报警仍照常通知；以前的事件、确认和维护可能缺失。请停止网关后恢复备份\
-                     （`{restore}`），或确认使用新库（`{accept}`）。"
-                ),
-            ),
-        )
+        store_lost(lost, &self.file(), self.now)
     }
 
     /// Rows of the store that were skipped.
@@ -401,7 +414,7 @@ fn opened_anew<T, E: Display>(
     match open() {
         Ok(opened) => Ok((opened, None)),
         Err(bad) if is_damaged(&bad) => {
-            let aside = set_aside(place, &format!("{UNREADABLE}{}", stamp(now)))
+            let aside = set_aside(place, &format!("{UNREADABLE}{}", in_file_names(now)))
                 .map_err(|why| format!("{bad}; it can't be set aside ({why})"))?;
             Ok((open().map_err(words)?, Some(aside)))
         }

@@ -12,10 +12,11 @@
 
 mod listening;
 mod opened;
+mod pagers;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -32,8 +33,10 @@ use standpipe_machine::Machine;
 use standpipe_machine::clock::Clock;
 use standpipe_machine::disk::Ballast;
 use standpipe_machine::limits::GRACE;
+use standpipe_machine::marks::Marks;
 use standpipe_machine::output::complain;
 use standpipe_machine::threads;
+use standpipe_rules::Ms;
 use standpipe_rules::registry::Registry;
 use standpipe_rules::wire::decoder::{MAKERS, by_device};
 use standpipe_series::Series;
@@ -54,14 +57,19 @@ use tokio_util::sync::CancellationToken;
 
 use self::listening::{Listening, listen, serve};
 use self::opened::{OpenedStore, open_despite, registry_trouble};
+use self::pagers::{PagerSetup, Pagers};
 use crate::archive::{self, ArchiveSetup};
-use crate::degraded::Start;
+use crate::degraded::{self, Start};
 use crate::disk_watch::{self, DiskWatch};
 use crate::registry_files::Untaken;
 use crate::twins::{self, Among, Others, Told, stands_back};
 
 /// How often a stopping gateway looks whether a thread has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// Messages that a former life took and could not store come again within so long: a device repeats an alarm
+/// for a day.
+const MARKED_MS: Ms = 86_400_000;
 
 /// Why the gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -154,13 +162,15 @@ pub fn start_despite(
     let (bells, rings) = bells(); // from the engine: something waits to be sent
     let (receipts, inlets) = feeds.iter().map(|_| receipts()).unzip(); // … and: it is on disk
     let doubt = others.doubt();
-    let mut running = Running::new(http, (engine.clone(), others), Arc::clone(&health));
+    let file = degraded::file_of(&config);
+    let mut running = Running::new(http, (engine.clone(), others), (Arc::clone(&health), file));
     let place = StorePlace::new(config.store.path.clone());
     let with = With { place, engine, rings, clock, health, doubt };
 
     let (clock, health) = (with.clock.clone(), with.health.clone());
     let (place, ballast) = (with.place.clone(), Some(Ballast::beside(with.place.file())));
-    let outlets = Outlets { clock, bells, receipts, health, place, ballast };
+    let marks = Some(Marks::beside(place.file(), clock.now() - MARKED_MS));
+    let outlets = Outlets { clock, bells, receipts, health, place, ballast, marks };
     let mut writer = match rescue {
         None => Engine::new(store, loaded, &sources, with.clock.now()),
         Some((copied, trouble)) => {
@@ -180,30 +190,22 @@ pub fn start_despite(
 
     let stage = &mut running.senders;
     let pages = with.pages(stage.stop.clone());
-    let with_words = (&config.http.desk(), config.digest.hour(&config.http));
-    let webhooks = standpipe_notify::webhook::start(pages.clone(), &config.webhooks, with_words)?;
-    // Without webhooks it only empties the queues of earlier ones.
-    let may_end = config.webhooks.is_empty();
-    if may_end { &mut stage.brief } else { &mut stage.threads }.push(webhooks);
-    stage.threads.push(standpipe_notify::device::start(
-        pages.clone(),
-        broker.clone(),
-        &root,
-        gateway,
-    )?);
+    running.pagers = Mutex::new(Pagers::start(PagerSetup {
+        senders: pages.clone(),
+        webhooks: config.webhooks.clone(),
+        desk: config.http.desk(),
+        hour: config.digest.hour(&config.http),
+        broker: broker.clone(),
+        root: root.clone(),
+        gateway: gateway.clone(),
+    })?);
     stage.threads.push(standpipe_notify::receipts::start(
         pages.clone(),
         broker.clone(),
         &root,
         gateway,
     )?);
-    stage.threads.push(standpipe_notify::chain::start(
-        pages.clone(),
-        broker.clone(),
-        &root,
-        gateway,
-    )?);
-    stage.threads.push(standpipe_notify::station::start(pages, broker, &root, gateway)?);
+    stage.threads.push(standpipe_notify::chain::start(pages, broker, &root, gateway)?);
     let archive = with.archive(config.keep, accounts.clone(), stage.stop.clone());
     stage.threads.push(archive::start(archive)?);
     let to_history = with.pump((Arc::clone(&series), records), &config.keep, stage.stop.clone())?;
@@ -260,6 +262,7 @@ impl With {
         let Self { place, engine, rings, clock, doubt, .. } = self;
         standpipe_notify::SenderSetup {
             store: place.clone(),
+            noted_beside: Some(place.file().into()),
             engine: engine.clone(),
             rings: rings.clone(),
             clock: clock.clone(),
@@ -333,14 +336,18 @@ pub struct Running {
     http: SocketAddr,
     /// What brings work: every source, and the API.
     sources: RunStage,
-    /// What takes work away: pages and history.
+    /// What takes work away: receipts of alarms, heartbeats and history …
     senders: RunStage,
+    /// … and pages.
+    pagers: Mutex<Pagers>,
     /// What is between them.
     engine: RunStage,
     /// Keeps the engine alive.
     handle: Option<EngineHandle>,
     health: Arc<Health>,
     others: Others,
+    /// The configuration's file, as commands take it.
+    config: String,
 }
 
 /// Threads that end together.
@@ -368,6 +375,12 @@ impl RunStage {
         Ok(())
     }
 
+    /// One that ended by itself.
+    fn ended_early(&self) -> Option<String> {
+        let ended = self.threads.iter().find(|thread| thread.is_finished())?;
+        Some(ended.thread().name().unwrap_or("a thread").to_owned())
+    }
+
     fn running(&self) -> bool {
         self.threads.iter().chain(&self.brief).any(|thread| !thread.is_finished())
     }
@@ -388,10 +401,11 @@ impl Running {
     fn new(
         http: SocketAddr,
         (handle, others): (EngineHandle, Others),
-        health: Arc<Health>,
+        (health, config): (Arc<Health>, String),
     ) -> Self {
         let [sources, senders, engine] = [(); 3].map(|()| RunStage::default());
-        Self { http, sources, senders, engine, handle: Some(handle), health, others }
+        let (pagers, handle) = (Mutex::default(), Some(handle));
+        Self { http, sources, senders, pagers, engine, handle, health, others, config }
     }
 
     /// Where the API is served.
@@ -403,11 +417,9 @@ impl Running {
     /// A thread that ended by itself, which none should: the gateway is to be stopped.
     #[must_use]
     pub fn ended_early(&self) -> Option<String> {
-        [&self.sources, &self.senders, &self.engine]
-            .into_iter()
-            .flat_map(|stage| &stage.threads)
-            .find(|thread| thread.is_finished())
-            .map(|thread| thread.thread().name().unwrap_or("a thread").to_owned())
+        let stages = [&self.sources, &self.senders, &self.engine];
+        let ended = stages.into_iter().find_map(RunStage::ended_early);
+        ended.or_else(|| self.pagers.lock().unwrap_or_else(PoisonError::into_inner).ended_early())
     }
 
     /// Whether the engine takes messages within a time, or says why it can't: to begin anew helps
@@ -419,9 +431,16 @@ impl Running {
             || matches!(self.health.store.status(), PartStatus::Failing { .. })
     }
 
-    /// Tells what is news of others that want what is this gateway's. To be called now and then.
-    pub fn tell_of_others(&self, told: &mut Told) {
-        self.others.tell(told, &self.health.degraded);
+    /// Tells people what is news of others that want what is this gateway's, and of a store that lost its
+    /// file; tells the others whether this one works; has other senders take the place of those that wait for a
+    /// disk. To be called once a second.
+    pub fn tell(&self, told: &mut Told) {
+        self.others.tell(told, &self.health);
+        let mut pagers = self.pagers.lock().unwrap_or_else(PoisonError::into_inner);
+        pagers.follow(self.health.hangs());
+        if let Some(lost) = self.health.lost.send_replace(None) {
+            self.health.degraded.set(degraded::store_lost(&lost, &self.config, lost.since));
+        }
     }
 
     /// Returns once another gateway on a copy of this store is to page in place of this one.
@@ -450,18 +469,21 @@ impl Running {
         wait(&clock, deadline, || {
             self.sources.running() || handle.waiting() != QueueLengths::default()
         });
+        let pagers = self.pagers.get_mut().unwrap_or_else(PoisonError::into_inner);
+        pagers.stop();
         self.senders.stop.cancel();
-        wait(&clock, deadline, || self.senders.running());
+        wait(&clock, deadline, || self.senders.running() || pagers.running());
         drop(handle);
         wait(&clock, deadline, || self.engine.running());
         // A store that takes nothing is not waited for any longer.
         self.engine.stop.cancel();
         wait(&clock, clock.instant() + GRACE / 8, || self.engine.running());
         let stages = [&mut self.sources, &mut self.senders, &mut self.engine];
-        let all = stages.iter().all(|stage| !stage.running());
+        let all = stages.iter().all(|stage| !stage.running()) && !pagers.running();
         for thread in stages
             .into_iter()
             .flat_map(|stage| stage.threads.drain(..).chain(stage.brief.drain(..)))
+            .chain(pagers.drain())
         {
             let name = thread.thread().name().unwrap_or("a thread").to_owned();
             match thread.is_finished().then(|| thread.join()) {

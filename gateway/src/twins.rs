@@ -8,16 +8,19 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use standpipe_engine::health::{Degraded, DegradedPart, Trouble};
+use standpipe_engine::health::{DegradedPart, Health, Trouble};
 use standpipe_machine::clock::Clock;
 use standpipe_machine::{Machine, identity};
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::Text;
-use standpipe_rules::lease::{Lease, LeaseStanding};
+use standpipe_rules::lease::{EngineWord, Lease, LeaseStanding};
 use standpipe_rules::wire;
 use standpipe_transport::lease::{LeaseKeeper, TwinDoubt, TwinView};
 use standpipe_transport::mqtt::Broker;
 
+/// An engine that has not turned for so many looks, one a second, stands. It turns once a second with nothing
+/// to do, waits for a disk for a few seconds at most, and is told of as blind after 30 s.
+const STANDS_AFTER: u32 = 10;
 /// How often a start looks whether it may go on.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -88,6 +91,8 @@ pub struct Told {
     twins: Vec<(Box<str>, bool)>,
     /// The client ids that rivals use.
     rivals: Vec<Box<str>>,
+    /// How far the engine was, and how often in a row it was found there.
+    engine: (u64, u32),
 }
 
 impl Others {
@@ -124,7 +129,9 @@ impl Others {
     }
 
     /// Tells what is news. What a person has closed is told again only when it has changed.
-    pub(crate) fn tell(&self, before: &mut Told, degraded: &Degraded) {
+    pub(crate) fn tell(&self, before: &mut Told, health: &Health) {
+        let degraded = &health.degraded;
+        let engine = self.tell_whether_it_works(before.engine, health.turns());
         let now = self.clock.stamp();
         let twins = self.lease.as_ref().map(|lease| lease.view().others).unwrap_or_default();
         let rivals = self.broker.rivals.at(now.steady());
@@ -138,7 +145,17 @@ impl Others {
         if rivals != before.rivals {
             told(DegradedPart::Rival, rival(&rivals, now.told()));
         }
-        *before = Told { twins, rivals };
+        *before = Told { twins, rivals, engine };
+    }
+
+    /// A gateway whose engine stands still pages nobody: another may.
+    fn tell_whether_it_works(&self, (turns, found): (u64, u32), now: u64) -> (u64, u32) {
+        let found = if now == turns { found.saturating_add(1) } else { 0 };
+        let engine = if found >= STANDS_AFTER { EngineWord::Stands } else { EngineWord::Turns };
+        if let Some(lease) = &self.lease {
+            lease.engine(engine);
+        }
+        (now, found)
     }
 }
 
@@ -250,7 +267,8 @@ pub fn stands_back(view: &TwinView) -> String {
 mod tests {
     use std::time::Duration;
 
-    use standpipe_engine::health::{Degraded, DegradedPart};
+    use standpipe_engine::health::{DegradedPart, Health};
+    use standpipe_engine::source::Sources;
     use standpipe_machine::clock::Clock;
     use standpipe_transport::mqtt::Broker;
     use standpipe_transport::mqtt::rivals::OVER_AFTER_MS;
@@ -261,9 +279,11 @@ mod tests {
     fn a_rival_is_told_once_and_until_it_has_taken_nothing_for_a_minute() {
         let (broker, clock) = (Broker::new("b", 1883), Clock::new());
         let others = Others::new((&broker, &clock), None).unwrap();
-        let (degraded, mut told) = (Degraded::default(), Told::default());
+        let (health, mut told) =
+            (Health::of(&std::iter::empty().collect::<Sources>()), Told::default());
+        let degraded = &health.degraded;
         let mut rival = || {
-            others.tell(&mut told, &degraded);
+            others.tell(&mut told, &health);
             degraded.of(DegradedPart::Rival).map(|trouble| trouble.detail)
         };
         assert_eq!(rival(), None);

@@ -52,6 +52,7 @@ impl FieldSite {
         let files = (&*town::stations(4), devices);
         let gateway = Gateway::start_among(dir.path(), &mqtt, files, more, environment);
         gateway.wait_ready();
+        gateway.is_in_rescue_if_it_is_to_be();
         let terminal = Station::connect(broker.port, "+");
         let site = Self { gateway, terminal, broker, dir };
         site.stations_are_present();

@@ -170,3 +170,82 @@ fn a_gateway_that_can_read_nothing_of_its_store_pages_by_the_files_of_its_regist
     let place = town.gateway.get("devices/S-1")["station"].clone();
     assert_eq!(place, "t-1", "as the file says");
 }
+
+#[test]
+fn five_thousand_alarms_over_three_restarts_on_a_full_disk_are_each_one_fire() {
+    let mut town = FullDiskTown::begin(64, 5_000);
+    std::fs::remove_file(town.ballast()).unwrap();
+    town.disk.fill();
+    let started = instant();
+    town.shouts(1..5_001);
+    town.are_shown(1..5_001, Duration::from_secs(30));
+    println!("5,000 alarms on a full disk were paged after {:?}", started.elapsed());
+    for nth in 1..=3 {
+        town.gateway.kill();
+        town.forgets_what_it_saw();
+        town.starts_in_rescue();
+        // No device has a receipt: each says it again.
+        let started = instant();
+        town.shouts(1..5_001);
+        town.are_shown(1..5_001, Duration::from_secs(30));
+        println!("after restart {nth} they were paged after {:?}", started.elapsed());
+    }
+    town.disk.make_room();
+    town.runs_as_ever();
+    town.no_page_has_two_ids();
+    town.nothing_was_shown_under_two_ids();
+    assert_eq!(
+        town.count("SELECT count(*) FROM incident WHERE class = 'fire'"),
+        5_000,
+        "each once"
+    );
+}
+
+/// What is done to the store's files, which are named by their path.
+type Harm = (&'static str, fn(&std::path::Path));
+
+#[test]
+fn a_store_that_is_harmed_under_the_running_gateway_costs_no_fire() {
+    let harms: [Harm; 3] = [
+        ("the log is emptied", |disk| {
+            std::fs::File::create(disk.join("standpipe.db-wal")).unwrap();
+        }),
+        ("the store is removed", |disk| {
+            for name in ["standpipe.db", "standpipe.db-wal", "standpipe.db-shm"] {
+                std::fs::remove_file(disk.join(name)).unwrap();
+            }
+        }),
+        ("the log is removed", |disk| std::fs::remove_file(disk.join("standpipe.db-wal")).unwrap()),
+    ];
+    for (story, harm) in harms {
+        let mut town = FullDiskTown::begin(64, 400);
+        town.fires(1..21);
+        town.are_shown(1..21, SOON);
+        harm(&town.disk.path);
+        let started = instant();
+        town.shouts(21..121);
+        town.are_shown(21..121, SOON);
+        println!("{story}: 100 fires were paged after {:?}", started.elapsed());
+        wait_for("a new store", Duration::from_secs(60), || {
+            let degraded = town.ready()["degraded"].to_string();
+            (degraded.contains("store_lost") && !degraded.contains("rescue")).then_some(())
+        });
+        town.fires(121..131);
+        town.are_shown(121..131, SOON);
+        town.gateway.kill();
+        town.gateway.start_again();
+        town.gateway.wait_ready();
+        assert!(
+            town.ready()["degraded"].to_string().contains("store_lost"),
+            "{story}: told until a choice"
+        );
+        town.no_page_has_two_ids();
+        town.nothing_was_shown_under_two_ids();
+        let fires = town.count("SELECT count(*) FROM incident WHERE class = 'fire'");
+        assert_eq!(fires, 130, "{story}: each once, and none is gone");
+        let kept = std::fs::read_dir(&town.disk.path).unwrap().filter_map(Result::ok);
+        let kept = kept.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let was_kept = kept.into_iter().any(|name| name.starts_with("standpipe.db.unreadable-"));
+        assert_eq!(was_kept, story != "the store is removed", "{story}");
+    }
+}

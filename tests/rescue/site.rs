@@ -25,6 +25,8 @@ pub struct FullDiskTown {
     pub duty: WebhookEnd,
     pub admin: WebhookEnd,
     pub disk: SmallDisk,
+    began: i64,
+    seen_before: usize,
     _broker: Broker,
     _dir: tempfile::TempDir,
 }
@@ -53,8 +55,18 @@ impl FullDiskTown {
         gateway.wait_ready();
         let watcher = Station::connect(broker.port, "+");
         let devices = Client::connect(broker.port, "devices");
-        let town =
-            Self { gateway, watcher, devices, duty, admin, disk, _broker: broker, _dir: dir };
+        let town = Self {
+            gateway,
+            watcher,
+            devices,
+            duty,
+            admin,
+            disk,
+            began: now(),
+            seen_before: 0,
+            _broker: broker,
+            _dir: dir,
+        };
         wait_for("the ballast", SOON, || town.ballast().exists().then_some(()));
         town
     }
@@ -74,10 +86,30 @@ impl FullDiskTown {
         }
     }
 
+    /// The same as a device that keeps its alarm: it says each time what it said the first time. What it says
+    /// has no time where the number is odd.
+    pub fn shouts(&self, numbers: Range<u32>) {
+        let all: Vec<_> = numbers.collect();
+        for some in all.chunks(500) {
+            self.devices.publish_all(some.iter().map(|n| {
+                let mut alarm = json!({"condition": "smoke", "active": true, "boot": 1, "seq": n});
+                if n % 2 == 0 {
+                    alarm["ts"] = json!(self.began);
+                }
+                (format!("standpipe/v1/t-1/S-{n}/alarm"), alarm.to_string().into_bytes())
+            }));
+        }
+    }
+
     pub fn reads(&self, hydrant: &str, seq: u32) {
         let reading = json!({"boot": 1, "seq": seq, "ts": now(), "pressure_kpa": 300.0});
         let topic = format!("standpipe/v1/t-1/{hydrant}/telemetry");
         self.devices.publish(&topic, reading.to_string());
+    }
+
+    /// What was shown until now counts no more for [`Self::are_shown`].
+    pub fn forgets_what_it_saw(&mut self) {
+        self.seen_before = self.watcher.seen().len();
     }
 
     /// A page of each is on a station's topic.
@@ -85,7 +117,10 @@ impl FullDiskTown {
         let wanted: BTreeSet<String> = numbers.map(|n| format!("S-{n}")).collect();
         wait_for("a page of each fire", within, || {
             let seen = self.watcher.seen();
-            let paged = seen.iter().filter(|shown| shown.body["page_id"].is_string());
+            let paged = seen
+                .iter()
+                .skip(self.seen_before)
+                .filter(|shown| shown.body["page_id"].is_string());
             let devices: BTreeSet<&str> =
                 paged.filter_map(|shown| shown.body["device"]["id"].as_str()).collect();
             wanted.iter().all(|id| devices.contains(id.as_str())).then_some(())
@@ -212,6 +247,28 @@ impl FullDiskTown {
         let shown = self.pages_of_fires();
         let missing: Vec<_> = shown.values().flatten().filter(|id| !stored.contains(*id)).collect();
         assert!(missing.is_empty(), "{} of {}: {missing:?}", missing.len(), stored.len());
+    }
+
+    /// What topics showed, from the first life of the gateway to the last: each fire by one id, and each of its
+    /// pages by one.
+    pub fn nothing_was_shown_under_two_ids(&self) {
+        let (mut fires, mut pages) = (BTreeMap::new(), BTreeMap::new());
+        for shown in self.watcher.seen() {
+            let (Some(device), Some(page)) =
+                (shown.body["device"]["id"].as_str(), shown.body["page_id"].as_str())
+            else {
+                continue;
+            };
+            let ids: &mut BTreeSet<String> = fires.entry(device.to_owned()).or_default();
+            ids.insert(shown.incident.clone());
+            let which = (device.to_owned(), shown.station, shown.body["step"].to_string());
+            let ids: &mut BTreeSet<String> = pages.entry(which).or_default();
+            ids.insert(page.to_owned());
+        }
+        let fires: Vec<_> = fires.iter().filter(|(_, ids)| ids.len() > 1).collect();
+        assert!(fires.is_empty(), "{} fires: {:?}", fires.len(), fires[0]);
+        let pages: Vec<_> = pages.iter().filter(|(_, ids)| ids.len() > 1).collect();
+        assert!(pages.is_empty(), "{} pages: {:?}", pages.len(), pages[0]);
     }
 
     pub fn no_page_has_two_ids(&self) {

@@ -64,14 +64,21 @@ impl Gateway {
     pub fn start(dir: &Path, broker: &str, (stations, devices): (&str, &str), more: &str) -> Self {
         let gateway = Self::start_unready(dir, broker, (stations, devices), more);
         gateway.wait_ready();
-        if let Some(disk) = &gateway.disk {
-            disk.fill_with_ballast("store.ballast");
-            wait_for("rescue", Duration::from_secs(30), || {
-                let (_, ready) = http::try_get(&gateway.at("/readyz"), "")?;
-                ready.contains("\"rescue\"").then_some(())
-            });
-        }
+        gateway.is_in_rescue_if_it_is_to_be();
         gateway
+    }
+
+    /// Fills its disk, in a test that runs drills in rescue ([`in_rescue`]); in any other it does nothing.
+    ///
+    /// # Panics
+    /// When it does not work in memory then.
+    pub fn is_in_rescue_if_it_is_to_be(&self) {
+        let Some(disk) = &self.disk else { return };
+        disk.fill_with_ballast("store.ballast");
+        wait_for("rescue", Duration::from_secs(30), || {
+            let (_, ready) = http::try_get(&self.at("/readyz"), "")?;
+            ready.contains("\"rescue\"").then_some(())
+        });
     }
 
     /// The same, without waiting until it is ready.

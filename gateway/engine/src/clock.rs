@@ -44,7 +44,7 @@ impl Engine {
 
     /// Whether nobody knows if it is.
     #[must_use]
-    pub const fn clock_is_doubted(&self) -> bool {
+    pub fn clock_is_doubted(&self) -> bool {
         self.world().clock_doubt().is_some()
     }
 

@@ -161,6 +161,9 @@ pub struct SourceMessage {
     pub topic: Box<str>,
     /// What it says.
     pub parsed: Parsed,
+    /// When an earlier life took it, which could not store it: ids go by that.
+    #[serde(default)]
+    pub first_came: Option<Ms>,
 }
 
 /// What came of an input, for whoever asked.

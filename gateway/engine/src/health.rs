@@ -5,7 +5,11 @@
 mod chain;
 mod degraded;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use standpipe_rules::Ms;
+use standpipe_store::lost::LostStore;
+use tokio::sync::watch;
 
 use crate::source::{Facts, Sources};
 
@@ -27,6 +31,12 @@ pub struct Health {
     pub clock: Part,
     /// The newest heartbeat of the chain. Written by the engine.
     pub chain: ChainPulse,
+    /// What became of a store that lost its file while the gateway ran; `None`: none did. Written by the engine.
+    pub lost: watch::Sender<Option<LostStore>>,
+    /// How often the engine has turned. Written by the engine.
+    turns: AtomicU64,
+    /// How often the store's disk did not answer. Written by the engine.
+    hangs: AtomicU64,
     /// What is not as it should be while fires are paged.
     pub degraded: Degraded,
 }
@@ -37,12 +47,46 @@ impl Health {
     pub fn of(sources: &Sources) -> Self {
         let [store, series, clock] = [(); 3].map(|()| Part::default());
         let (chain, degraded) = Default::default();
-        Self { store, sources: sources.clone(), series, clock, chain, degraded }
+        let lost = watch::Sender::new(None);
+        Self {
+            store,
+            sources: sources.clone(),
+            series,
+            clock,
+            chain,
+            lost,
+            turns: AtomicU64::new(0),
+            hangs: AtomicU64::new(0),
+            degraded,
+        }
+    }
+
+    /// The engine has turned once more: it took what waited, and kept it.
+    pub(crate) fn turned(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often the engine has turned: once a second at least, unless it stands.
+    #[must_use]
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
+    }
+
+    /// The store's disk does not answer, and a copy is read from now on.
+    pub(crate) fn hangs_once_more(&self) {
+        self.hangs.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often the store's disk did not answer: whoever was reading the file then may wait for it for ever.
+    #[must_use]
+    pub fn hangs(&self) -> u64 {
+        self.hangs.load(Ordering::Relaxed)
     }
 
     /// The clock was set by so much.
     pub fn shift(&self, by: Ms) {
-        let Self { store, sources, series, clock, chain, degraded } = self;
+        let Self { store, sources, series, clock, chain, lost: _, turns: _, hangs: _, degraded } =
+            self;
         degraded.shift(by);
         chain.shift(by);
         let sources = sources.all().iter().map(|Facts { health, .. }| &**health);

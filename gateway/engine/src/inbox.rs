@@ -102,10 +102,10 @@ impl Delivery {
     }
 
     /// As an entry, by a clock that has been set by so much in all. What its source gets back is
-    /// no part of it.
-    pub(crate) fn entry(self, set: Ms, now: Ms) -> Entry {
+    /// no part of it. `first_came`: to an earlier life.
+    pub(crate) fn entry(self, set: Ms, first_came: Option<Ms>, now: Ms) -> Entry {
         let Self { source, arrived: Came { at, retained, print, .. }, topic, parsed, .. } = self;
-        let message = SourceMessage { source, retained, print, topic, parsed };
+        let message = SourceMessage { source, retained, print, topic, parsed, first_came };
         Entry { now, at: at.by(set), input: Input::Message(Box::new(message)) }
     }
 }

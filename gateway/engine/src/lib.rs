@@ -16,18 +16,21 @@ mod clock;
 mod crash_tests;
 pub mod decoders;
 mod dirty;
+mod disk;
 pub mod entry;
 pub mod feed;
 mod gather;
 pub mod health;
 mod inbox;
 pub mod log;
+mod marked;
 mod meters;
 mod mover;
 mod part;
 mod presence;
 pub mod receipts;
 mod rescue;
+mod resting;
 mod shell;
 pub mod source;
 mod state;
@@ -42,6 +45,7 @@ use std::time::Duration;
 pub use bells::{Bells, Rings, bells};
 pub use clock::came_back;
 use decoders::ChosenDecoders;
+pub use disk::PATIENCE_S;
 use entry::{Batch, Entry};
 pub use entry::{EntryOutcome, Input};
 pub use inbox::{
@@ -50,6 +54,7 @@ pub use inbox::{
 use log::{Appended, EmbeddedLog, Log, Position};
 use meters::Meters;
 use rescue::{HeldReceipts, OwedReceipt, Until};
+use resting::Resting;
 pub use shell::refuge::{copy_name, trouble as rescue_trouble};
 pub use shell::{Outlets, run};
 use source::SourceNeed;
@@ -58,6 +63,7 @@ use standpipe_machine::limits::RECEIPT_QUEUE;
 pub use standpipe_machine::limits::{
     ACTION_QUEUE, BATCH, BULK_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
 };
+use standpipe_machine::marks::Note;
 use standpipe_rules::Ms;
 use standpipe_rules::changes::RefusedAction;
 use standpipe_rules::fact::Subject;
@@ -65,11 +71,12 @@ use standpipe_rules::incidents::{IncidentId, Refused};
 use standpipe_rules::wire::receipt::{self, AlarmReceipt};
 use standpipe_rules::world::World;
 use standpipe_shared::Condition;
+use standpipe_store::lost::LostStore;
 use standpipe_store::{Committed, CopiedFile, Loaded, Store, StoreError};
 pub use state::DIRTY_FOR_MS;
 use state::EngineState;
 use tokio::sync::oneshot;
-use working::{KeepEntries, WorkingLog};
+use working::WorkingLog;
 
 /// After a failed commit, the first retry comes after this …
 const RETRY_FIRST_MS: Ms = 100;
@@ -100,17 +107,10 @@ pub struct Engine {
     meters: Meters,
     /// Receipts of alarms that are kept in memory alone; they wait for the disk.
     unstored: Vec<AlarmReceipt>,
-}
-
-/// What a gateway that works in memory gives everything back to.
-#[derive(Debug)]
-enum Resting {
-    /// The log that it has open.
-    Log(Box<dyn Log>),
-    /// A file that it could not open to write; all that is in it is in memory.
-    File(PathBuf),
-    /// A file of which nothing could be read, so that nothing fits it.
-    Nothing,
+    /// What became of the store's file, until somebody is told.
+    lost: Option<LostStore>,
+    /// What this batch's messages opened that say no time.
+    marks: Vec<Note>,
 }
 
 /// What is owed to those who sent the batch, once it is kept.
@@ -209,7 +209,7 @@ impl Engine {
         let state = EngineState::new(loaded, log.store().newest_block());
         let (batch, due, meters) = (Batch::default(), OwedAnswers::default(), Meters::new(sources));
         let decoders = ChosenDecoders::default();
-        let (held, resting, set, unstored) = (None, None, 0, Vec::new());
+        let (held, resting, set, unstored, lost) = (None, None, 0, Vec::new(), None);
         let held_receipts = HeldReceipts::default();
         Self {
             state,
@@ -223,6 +223,8 @@ impl Engine {
             set,
             meters,
             unstored,
+            lost,
+            marks: Vec::new(),
         }
     }
 
@@ -256,7 +258,7 @@ impl Engine {
 
     /// The world as it is.
     #[must_use]
-    pub const fn world(&self) -> &World {
+    pub fn world(&self) -> &World {
         &self.state.world
     }
 
@@ -283,17 +285,7 @@ impl Engine {
         self.due.messages += 1;
         match inbox.into() {
             Inbox::Delivery(delivery) => {
-                let (source, receipt) = (delivery.source, delivery.receipt);
-                self.meters.delivery(&delivery);
-                let digest = delivery.arrived.digest;
-                self.due.alarms.extend(receipt::receipts(&delivery.parsed, digest));
-                let entry = delivery.entry(self.set, now);
-                let until = self.enter_message(entry);
-                self.due.receipts.extend(receipt.map(|receipt| OwedReceipt {
-                    source,
-                    receipt,
-                    until,
-                }));
+                self.take_delivery(delivery, None, now);
             }
             Inbox::Input(asked) => {
                 let InboxInput { input, at, reply } = *asked;
@@ -304,6 +296,31 @@ impl Engine {
             // Whoever asked may have gone.
             Inbox::Alive(reply) => drop(reply.send(())),
         }
+    }
+
+    /// Takes a message that an earlier life took as well, and could not store. Not while [`Self::is_held`].
+    pub fn take_again(&mut self, delivery: Box<Delivery>, first_came: Ms, now: Ms) {
+        self.due.messages += 1;
+        self.take_delivery(delivery, Some(first_came), now);
+    }
+
+    /// What the messages of this batch opened that say no time, and when they arrived.
+    pub(crate) fn take_marks(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.marks)
+    }
+
+    fn take_delivery(&mut self, delivery: Box<Delivery>, first_came: Option<Ms>, now: Ms) {
+        let at = delivery.arrived.at.by(self.set);
+        let (source, receipt) = (delivery.source, delivery.receipt);
+        self.meters.delivery(&delivery);
+        let digest = delivery.arrived.digest;
+        self.due.alarms.extend(receipt::receipts(&delivery.parsed, digest));
+        let (mark, before) = (marked::mark(&delivery, at), self.state.changes.incidents.len());
+        let until = self.enter_message(delivery.entry(self.set, first_came, now));
+        if self.state.changes.incidents.len() > before {
+            self.marks.extend(mark.filter(|_| first_came.is_none()).map(|mark| (mark, at)));
+        }
+        self.due.receipts.extend(receipt.map(|receipt| OwedReceipt { source, receipt, until }));
     }
 
     /// What must have happened before the message's sender may be told that all is well, where nothing
@@ -407,66 +424,6 @@ impl Engine {
         self.append(kept_at)
     }
 
-    /// The disk takes nothing: works on in memory, where what waits for its commit is kept as well.
-    /// `name`: no other working copy in this process has it. Nothing happens where it does already.
-    ///
-    /// # Errors
-    /// [`StoreError`]: the file can't even be read.
-    pub fn to_memory(&mut self, name: &str, entries: KeepEntries) -> Result<(), StoreError> {
-        if self.resting.is_none() {
-            let working = WorkingLog::copy_of(self.log.store(), name, entries)?;
-            let disk = std::mem::replace(&mut self.log, Box::new(working));
-            self.resting = Some(Resting::Log(disk));
-        }
-        Ok(())
-    }
-
-    /// Writes into the file what happened in memory, in one transaction, and goes on there. Between
-    /// two batches or not. Nothing happens where it works there already. What may be acknowledged by it
-    /// is given back, by the sources' places.
-    ///
-    /// # Errors
-    /// [`StoreError`]: the file is as it was, and the work goes on in memory.
-    pub fn to_disk(&mut self, now: Ms) -> Result<Vec<Vec<Receipt>>, StoreError> {
-        let taken = match &mut self.resting {
-            None => return Ok(Vec::new()),
-            Some(Resting::Log(disk)) => disk.store_mut().take_back(self.log.store()),
-            Some(Resting::File(file)) => {
-                let mut store = Store::open(file)?;
-                store.take_back(self.log.store())?;
-                self.resting = Some(Resting::Log(Box::new(EmbeddedLog::new(store))));
-                Ok(())
-            }
-            Some(Resting::Nothing) => {
-                let what = "the file that was there at the start".into();
-                let why = "the gateway began without it".into();
-                return Err(StoreError::Unreadable { what, why });
-            }
-        };
-        taken?;
-        if let Some(Resting::Log(disk)) = self.resting.take() {
-            self.log = disk;
-        }
-        let (owed, stopped) = self.held_receipts.all();
-        if let Some(source) = stopped.filter(|_| !self.is_held()) {
-            self.happens(Input::Source { source, up: true }, now);
-        }
-        Ok(by_source(owed))
-    }
-
-    /// Whether it works in memory, since the file takes nothing.
-    #[must_use]
-    pub const fn is_in_memory(&self) -> bool {
-        self.resting.is_some()
-    }
-
-    /// The store on disk, while another one works in its place.
-    #[cfg(test)]
-    fn disk(&self) -> &Store {
-        let Some(Resting::Log(disk)) = &self.resting else { panic!("it works on disk") };
-        disk.store()
-    }
-
     /// The batches whose entries the log keeps: those since [`Self::to_memory`].
     #[must_use]
     pub fn batches(&self) -> &[Batch] {
@@ -541,7 +498,7 @@ impl Engine {
     /// # Errors
     /// [`StoreError`]; nothing is lost by it.
     pub fn checkpoint(&mut self) -> Result<(), StoreError> {
-        self.log.store_mut().checkpoint()
+        self.log.checkpoint()
     }
 
     /// When to tick and commit next even if nothing arrives.

@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, select};
 use metrics::{counter, gauge};
 use standpipe_machine::clock::{Clock, kernel};
 use standpipe_machine::disk::Ballast;
+use standpipe_machine::marks::Marks;
 use standpipe_rules::Ms;
 use standpipe_rules::shift;
 use standpipe_rules::status::brings_detector_back;
@@ -23,6 +24,7 @@ use self::refuge::Refuge;
 use super::actions::{Actions, FloodWatch};
 use super::clock::way;
 use super::gather::{Gather, Gathered};
+use super::marked::mark;
 use super::mover::Mover;
 use super::statuses::{StatusRank, Statuses};
 use super::{
@@ -67,6 +69,8 @@ pub struct Outlets {
     pub place: StorePlace,
     /// Given up when the disk is full.
     pub ballast: Option<Ballast>,
+    /// What was taken and not stored, as far as ids go by it.
+    pub marks: Option<Marks>,
 }
 
 /// Runs until every handle is gone and everything they sent is kept, or until `give_up` says that
@@ -164,7 +168,9 @@ impl<F: Fn() -> bool> Shell<F> {
         self.engine.note(self.outlets.clock.moment());
         let Some(done) = self.commit() else { return false };
         self.dealt_with();
+        self.keep_marks();
         self.release(done);
+        self.outlets.health.turned();
         self.tries_to_go_back();
         self.outlets.clock.doubt(self.engine.clock_is_doubted());
         if self.queues.urgent.is_empty() {
@@ -282,11 +288,34 @@ impl<F: Fn() -> bool> Shell<F> {
     }
 
     fn take_alone(&mut self, inbox: Inbox) {
-        if let Inbox::Delivery(delivery) = &inbox {
-            self.queues.staged.less(delivery);
-        }
         let now = self.outlets.clock.now();
-        self.engine.take(inbox, now);
+        match inbox {
+            Inbox::Delivery(delivery) => {
+                self.queues.staged.less(&delivery);
+                match self.marked_before(&delivery, now) {
+                    Some(arrived) => self.engine.take_again(delivery, arrived, now),
+                    None => self.engine.take(Inbox::Delivery(delivery), now),
+                }
+            }
+            Inbox::Input(_) | Inbox::Alive(_) => self.engine.take(inbox, now),
+        }
+    }
+
+    /// When an earlier life took that message, which it could not store.
+    fn marked_before(&mut self, delivery: &Delivery, now: Ms) -> Option<Ms> {
+        let marks = self.outlets.marks.as_mut().filter(|marks| marks.has_former())?;
+        marks.take(mark(delivery, now)?)
+    }
+
+    /// What goes by its arrival is marked while nothing can be stored, and no longer.
+    fn keep_marks(&mut self) {
+        let notes = self.engine.take_marks();
+        let Some(marks) = &mut self.outlets.marks else { return };
+        let done = if self.engine.is_in_memory() { marks.note(&notes) } else { marks.forget() };
+        if let Err(why) = done {
+            tracing::debug!("marks beside the store are not made ({why})");
+            counter!("standpipe_marks_failed_total").increment(1);
+        }
     }
 
     /// A status is to wait for its turn.

@@ -4,6 +4,8 @@
 //! What an entry changes gathers until the batch is kept: `seal` chooses what is written besides,
 //! `consequences` shows it to the log, `kept` and `clear` say that it is on disk.
 
+use std::sync::Arc;
+
 use standpipe_machine::clock::Moment;
 use standpipe_rules::wire::{Arrived, Message, Parsed};
 use standpipe_rules::world::World;
@@ -35,10 +37,12 @@ const MOMENT_IDLE_MS: Ms = 60_000;
 /// Everything that the next entry goes by, and what the entries since the last batch changed.
 #[derive(Debug)]
 pub(crate) struct EngineState {
-    pub(crate) world: World,
+    /// Shared with the thread that writes it down, and changed in place while nobody else has it: see
+    /// [`Consequences`].
+    pub(crate) world: Arc<World>,
     /// What follows from the entries since the last batch.
-    pub(crate) changes: Changes,
-    pub(crate) extras: Extras,
+    pub(crate) changes: Arc<Changes>,
+    pub(crate) extras: Arc<Extras>,
     pub(crate) dirty: Dirty,
     /// Which sources are up, by their places. One that is not needed counts as up.
     up: Vec<bool>,
@@ -64,9 +68,9 @@ impl EngineState {
     pub(crate) fn new(loaded: Loaded, block: i64) -> Self {
         let Loaded { world, changes, terminals, pages, .. } = loaded;
         Self {
-            world,
-            changes,
-            extras: Extras::default(),
+            world: Arc::new(world),
+            changes: Arc::new(changes),
+            extras: Arc::default(),
             dirty: Dirty::default(),
             up: Vec::new(),
             needed: Vec::new(),
@@ -91,6 +95,8 @@ impl EngineState {
 
     fn step(&mut self, input: &Input, at: Ms, now: Ms) -> EntryOutcome {
         let Self { world, changes, extras, .. } = self;
+        let (world, changes, extras) =
+            (Arc::make_mut(world), Arc::make_mut(changes), Arc::make_mut(extras));
         match input {
             Input::Start { clock_set, needed } => self.start(*clock_set, needed, now),
             Input::Message(message) => self.message(message, at),
@@ -156,7 +162,7 @@ impl EngineState {
 
     /// The sources are down, no receiver is known to be well, and nobody is there by a page.
     fn start(&mut self, clock_set: Ms, needed: &[bool], now: Ms) {
-        let Self { world, changes, .. } = self;
+        let (world, changes) = (Arc::make_mut(&mut self.world), Arc::make_mut(&mut self.changes));
         if clock_set != 0 {
             world.clock_set(clock_set, now, changes);
         }
@@ -172,7 +178,10 @@ impl EngineState {
     }
 
     fn message(&mut self, message: &SourceMessage, at: Ms) {
-        let SourceMessage { retained, print, topic, parsed, .. } = message;
+        let SourceMessage { retained, print, topic, parsed, first_came, .. } = message;
+        if first_came.is_some() {
+            Arc::make_mut(&mut self.world).first_came(*first_came);
+        }
         for (message, part) in parsed.messages().zip(0..) {
             // Each of several gets ids of its own, the same however often they come.
             let arrived = Arrived { at, retained: *retained, print: print.wrapping_add(part) };
@@ -181,20 +190,25 @@ impl EngineState {
             }
             if let Message::Presence { station, online } = message {
                 self.presence((station, Way::Terminal), *online, at);
-                self.extras.terminals = Some(self.present.terminals().clone());
+                Arc::make_mut(&mut self.extras).terminals = Some(self.present.terminals().clone());
             } else {
-                self.world.step(message, arrived, &mut self.changes);
+                let changes = Arc::make_mut(&mut self.changes);
+                Arc::make_mut(&mut self.world).step(message, arrived, changes);
             }
             if let Message::Chain { .. } = message {
-                self.extras.heartbeat = self.world.heartbeat();
+                Arc::make_mut(&mut self.extras).heartbeat = self.world.heartbeat();
             }
+        }
+        if first_came.is_some() {
+            Arc::make_mut(&mut self.world).first_came(None);
         }
         self.rejected(parsed, topic, at);
     }
 
     fn rejected(&mut self, parsed: &Parsed, topic: &str, at: Ms) {
         let Some(first) = parsed.rejected.first() else { return };
-        *self.extras.rejected.entry(first.reason.as_str()).or_default() += 1;
+        let rejected = &mut Arc::make_mut(&mut self.extras).rejected;
+        *rejected.entry(first.reason.as_str()).or_default() += 1;
         let device = self.sender(topic);
         for rejected in &parsed.rejected {
             self.quarantine(|| Quarantined {
@@ -215,20 +229,20 @@ impl EngineState {
     }
 
     fn archived(&mut self, archived: &Archived) {
-        self.world.archived(&archived.incidents);
-        self.extras.archived.extend(archived);
+        Arc::make_mut(&mut self.world).archived(&archived.incidents);
+        Arc::make_mut(&mut self.extras).archived.extend(archived);
     }
 
     /// A station's terminal, or the last page of the console that stands for it, came or went.
     fn presence(&mut self, (station, way): (&str, Way), here: bool, at: Ms) {
         let online = self.present.set(station, way, here);
         let presence = Message::Presence { station: station.into(), online };
-        self.world.step(&presence, at, &mut self.changes);
+        Arc::make_mut(&mut self.world).step(&presence, at, Arc::make_mut(&mut self.changes));
     }
 
     fn quarantine(&mut self, row: impl FnOnce() -> Quarantined) {
         if self.extras.quarantine.len() < QUARANTINE_BATCH {
-            self.extras.quarantine.push(row());
+            Arc::make_mut(&mut self.extras).quarantine.push(row());
         }
     }
 
@@ -243,12 +257,15 @@ impl EngineState {
         }
         let after = !self.up.contains(&false);
         if before != after {
-            self.world.session(after, at, &mut self.changes);
+            Arc::make_mut(&mut self.world).session(after, at, Arc::make_mut(&mut self.changes));
         }
     }
 
     fn mark(&mut self, now: Ms, block: i64) {
-        for ix in self.changes.dirty.drain(..) {
+        if self.changes.dirty.is_empty() {
+            return;
+        }
+        for ix in Arc::make_mut(&mut self.changes).dirty.drain(..) {
             self.dirty.mark(ix, now, block);
         }
     }
@@ -269,10 +286,11 @@ impl EngineState {
     /// cut then.
     fn choose_lazy(&mut self, now: Ms) {
         if self.all {
-            self.world.close_ledger(&mut self.changes);
+            Arc::make_mut(&mut self.world).close_ledger(Arc::make_mut(&mut self.changes));
         }
-        self.extras.lazy.clear();
-        self.extras.memories_past = 0;
+        let extras = Arc::make_mut(&mut self.extras);
+        extras.lazy.clear();
+        extras.memories_past = 0;
         let oldest = self.dirty.oldest().unwrap_or(now);
         if !self.all && !self.alarms.is_empty() && oldest > now - 2 * DIRTY_FOR_MS {
             return;
@@ -284,6 +302,7 @@ impl EngineState {
             (false, n) => (now - DIRTY_FOR_MS, (n / LAZY_SHARE).clamp(LAZY_LEAST, LAZY_MOST)),
         };
         let Self { dirty, extras, .. } = self;
+        let extras = Arc::make_mut(extras);
         extras.lazy.extend(dirty.since(before, limit));
         extras.memories_past = dirty.log_needed_after();
     }
@@ -293,7 +312,7 @@ impl EngineState {
         let every = if self.consequences().is_empty() { MOMENT_IDLE_MS } else { MOMENT_EVERY_MS };
         let kept = self.moment_kept.unwrap_or(Ms::MIN);
         let due = |moment: &Moment| moment.wall.saturating_sub(kept) >= every;
-        self.extras.moment = self.moment.take().filter(due);
+        Arc::make_mut(&mut self.extras).moment = self.moment.take().filter(due);
     }
 
     /// What follows from the entries since the last batch.
@@ -313,9 +332,13 @@ impl EngineState {
 
     /// Begins the next batch.
     pub(crate) fn clear(&mut self) {
-        self.world.committed();
-        self.changes.clear();
-        self.extras = Extras::default();
+        Arc::make_mut(&mut self.world).committed();
+        match Arc::get_mut(&mut self.changes) {
+            Some(changes) => changes.clear(),
+            // A disk that does not answer has them.
+            None => self.changes = Arc::default(),
+        }
+        self.extras = Arc::default();
         self.alarms.clear();
         self.all = false;
     }

@@ -373,6 +373,7 @@ fn the_thread_drains_its_queues_and_keeps_everything_before_it_ends() {
         health: health.clone(),
         place: engine.store().path().to_owned().into(),
         ballast: None,
+        marks: None,
     };
     let thread = std::thread::spawn(move || run(engine, queues, outlets, || true));
     let (started, at) = (clock.instant(), clock.now());

@@ -29,6 +29,13 @@ const SLEW: i64 = 8;
 /// A clock that is off by so much was set, ms. Where it is synchronised, it is off by less.
 pub const STEP_MS: Ms = 1_000;
 
+/// A moment in a file's name; such names sort by time.
+#[must_use]
+pub fn in_file_names(at: Ms) -> String {
+    let at = jiff::Timestamp::from_millisecond(at).unwrap_or_default();
+    at.strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
 /// One clock for the whole process; clones tell the same time.
 #[derive(Clone, Debug)]
 pub struct Clock {

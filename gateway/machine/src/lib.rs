@@ -6,6 +6,7 @@
 //! | [`disk`] | how full a disk is, and a ballast that is given up when it is full |
 //! | [`entropy`] | what nobody can guess: the only file that asks |
 //! | [`threads`] | threads, with their names: the only file that starts one |
+//! | [`marks`] | short notes that can be made on a full disk |
 //! | [`private_file`] | files that are there whole or not at all, for their owner alone |
 //! | [`small_file`] | files that are read whole, and what is no file |
 //! | [`backoff`] | how long to wait before the next retry |
@@ -31,6 +32,7 @@ pub mod disk;
 pub mod entropy;
 pub mod identity;
 pub mod limits;
+pub mod marks;
 pub mod output;
 pub mod private_file;
 pub mod small_file;

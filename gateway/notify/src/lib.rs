@@ -38,6 +38,7 @@ mod session;
 pub mod station;
 pub mod webhook;
 
+use std::path::Path;
 use std::time::Duration;
 
 use standpipe_engine::{EngineHandle, Rings};
@@ -54,6 +55,9 @@ const NET: Duration = Duration::from_secs(5);
 pub struct SenderSetup {
     /// The store, which says what is owed.
     pub store: StorePlace,
+    /// Beside which file it is noted what was tried; `None`: nowhere, since a disk that does not answer keeps
+    /// whoever asks it.
+    pub noted_beside: Option<Box<Path>>,
     /// Writes down what arrived, and what was given up.
     pub engine: EngineHandle,
     /// Say that something may be owed.

@@ -276,7 +276,7 @@ impl Shelf {
     pub fn read<T>(&mut self, what: impl FnOnce(&Reader) -> Result<T, StoreError>) -> Option<T> {
         let reader = match self.reader.take().filter(|reader| reader.is_at(&self.place)) {
             Some(reader) => Ok(reader),
-            None => Reader::open(&self.place.path()),
+            None => Reader::at(&self.place),
         };
         match reader.and_then(|reader| what(&reader).map(|owed| (reader, owed))) {
             Ok((reader, owed)) => {

@@ -79,7 +79,7 @@ pub fn start(
 ) -> std::io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let callers = callers(webhooks).map_err(std::io::Error::other)?;
-    let tried = tried::open(setup.store.file(), webhooks.len());
+    let tried = tried::open(setup.noted_beside.as_deref(), webhooks.len());
     let one =
         |((webhook, caller), tried)| Task::new(setup.clone(), (caller, tried), (webhook, desk));
     let mut tasks: Vec<_> = webhooks.iter().zip(callers).zip(tried).map(one).collect();

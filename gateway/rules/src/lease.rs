@@ -21,6 +21,10 @@ pub const STALE_MS: Ms = 10_000;
 pub const EXPIRY_S: u32 = 10;
 /// A gateway that starts listens this long for whoever said what the broker kept, ms.
 const LISTEN_MS: Ms = EVERY_MS + 1_000;
+/// No lease has changed hands more often, nor has a store an epoch later than 2200: what says so is
+/// forged, and would be outranked by nobody ever again.
+const TERM_MOST: u64 = 1_000_000_000;
+const EPOCH_MOST: i64 = 7_258_118_400_000;
 /// What the broker kept comes within so much of its grant, ms.
 const KEPT_COMES_MS: Ms = 300;
 
@@ -47,10 +51,11 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Reads one; `None`: it is none.
+    /// Reads one; `None`: it is none, or none that a gateway can have.
     #[must_use]
     pub fn read(payload: &[u8]) -> Option<Self> {
-        serde_json::from_slice(payload).ok()
+        let lease: Self = serde_json::from_slice(payload).ok()?;
+        (lease.term <= TERM_MOST && lease.epoch <= EPOCH_MOST).then_some(lease)
     }
 
     /// As it is sent.
@@ -90,8 +95,19 @@ pub enum LeaseEvent {
     Heard(Lease),
     /// Somebody said it before, and the broker kept it: it may be gone.
     Kept(Lease),
+    /// What this gateway's own engine does.
+    Engine(EngineWord),
     /// Time passes.
     Tick,
+}
+
+/// Whether a gateway's engine works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineWord {
+    /// It takes what comes.
+    Turns,
+    /// It does not: nobody is paged, whatever the gateway's sessions say.
+    Stands,
 }
 
 /// What a gateway knows of the others on its store.
@@ -103,6 +119,7 @@ pub struct Twins {
     others: Vec<(Lease, Ms)>,
     /// The highest term that was ever heard.
     highest: u64,
+    engine: EngineWord,
 }
 
 impl Twins {
@@ -111,13 +128,18 @@ impl Twins {
     pub fn new(own: Lease, now: Ms) -> Self {
         let own = Lease { term: 0, ..own };
         let standing = LeaseStanding::Listens { until: now + LISTEN_MS };
-        Self { own, standing, others: Vec::new(), highest: 0 }
+        Self { own, standing, others: Vec::new(), highest: 0, engine: EngineWord::Turns }
     }
 
-    /// What this gateway says of itself now.
+    /// What this gateway says of itself now. One whose engine stands does not say that it pages, so that
+    /// another takes over; it goes on by itself if none does.
     #[must_use]
-    pub const fn own(&self) -> &Lease {
-        &self.own
+    pub fn own(&self) -> Lease {
+        let term = match self.engine {
+            EngineWord::Turns => self.own.term,
+            EngineWord::Stands => 0,
+        };
+        Lease { term, ..self.own.clone() }
     }
 
     /// Whether it pages, or lets another.
@@ -147,6 +169,7 @@ impl Twins {
                     self.listen(now + LISTEN_MS, Ms::max);
                 }
             }
+            LeaseEvent::Engine(word) => self.engine = word,
             LeaseEvent::Heard(_) | LeaseEvent::Kept(_) | LeaseEvent::Tick => {}
             LeaseEvent::Granted => self.listen(now + KEPT_COMES_MS, Ms::min),
         }
@@ -189,7 +212,7 @@ impl Twins {
         match (self.standing, self.outranked()) {
             (Listens { until }, _) if now < until => {}
             (Listens { .. } | Holds { .. }, true) => self.stand(StandsBack { since: now }, 0),
-            (Listens { .. } | StandsBack { .. }, false) => self.stand(Holds { since: now }, self.highest + 1),
+            (Listens { .. } | StandsBack { .. }, false) => self.stand(Holds { since: now }, TERM_MOST.min(self.highest + 1)),
             (Holds { .. }, false) | (StandsBack { .. }, true) => {}
         }
     }
@@ -205,7 +228,7 @@ impl Twins {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{EVERY_MS, Lease, LeaseEvent, LeaseStanding, STALE_MS, Twins};
+    use super::{EVERY_MS, EngineWord, Lease, LeaseEvent, LeaseStanding, STALE_MS, Twins};
     use crate::Ms;
     use crate::cases::cases;
 
@@ -318,9 +341,45 @@ mod tests {
         copy.step(LeaseEvent::Tick, 13_500);
         assert!(holds(&copy) && copy.own().term == 2);
         let mut back = Twins::new(own("a", 0), 20_000);
-        back.step(LeaseEvent::Heard(copy.own().clone()), 21_000);
+        back.step(LeaseEvent::Heard(copy.own()), 21_000);
         back.step(LeaseEvent::Tick, 23_000);
         assert!(!holds(&back), "who came back does not take it again");
+    }
+
+    #[test]
+    fn one_whose_engine_stands_lets_another_page_and_stands_back_for_it() {
+        let mut holder = holder(0);
+        let mut copy = Twins::new(own("b", 0), 400);
+        copy.step(LeaseEvent::Heard(holder.own()), 1_000);
+        copy.step(LeaseEvent::Tick, 3_400);
+        assert!(!holds(&copy));
+        holder.step(LeaseEvent::Engine(EngineWord::Stands), 20_000);
+        assert!(
+            holds(&holder) && !holder.own().holds(),
+            "it says so, and goes on if nobody is there"
+        );
+        copy.step(LeaseEvent::Heard(holder.own()), 20_001);
+        assert!(holds(&copy) && copy.own().term == 2, "at once");
+        holder.step(LeaseEvent::Engine(EngineWord::Turns), 20_100);
+        holder.step(LeaseEvent::Heard(copy.own()), 20_200);
+        assert!(!holds(&holder), "whoever took over goes on");
+    }
+
+    #[test]
+    fn a_term_or_an_epoch_that_no_gateway_can_have_is_not_believed() {
+        for (story, forged, believed) in [
+            ("a gateway's own", held("z", 1_796_000_000_000, 9), true),
+            ("the highest term there is", held("z", 0, u64::MAX), false),
+            ("one that nobody could follow", held("z", 0, super::TERM_MOST + 1), false),
+            ("the latest epoch there is", held("z", i64::MAX, 1), false),
+        ] {
+            assert_eq!(Lease::read(forged.write().as_bytes()).is_some(), believed, "{story}");
+        }
+        // The highest that is believed: who holds after it still is in order, and can be heard.
+        let mut twins = holder(0);
+        twins.step(LeaseEvent::Heard(held("z", 0, super::TERM_MOST)), 1_000);
+        twins.step(LeaseEvent::Tick, 1_000 + STALE_MS);
+        assert!(holds(&twins) && Lease::read(twins.own().write().as_bytes()).is_some());
     }
 
     #[test]
@@ -340,12 +399,8 @@ mod tests {
     impl Sea {
         fn beat(&mut self) {
             self.now += EVERY_MS;
-            let said: Vec<_> = self
-                .all
-                .iter()
-                .filter(|(_, hears)| *hears)
-                .map(|(twins, _)| twins.own().clone())
-                .collect();
+            let said: Vec<_> =
+                self.all.iter().filter(|(_, hears)| *hears).map(|(twins, _)| twins.own()).collect();
             for (twins, hears) in &mut self.all {
                 for lease in said.iter().filter(|_| *hears) {
                     twins.step(LeaseEvent::Heard(lease.clone()), self.now);

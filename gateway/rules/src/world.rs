@@ -76,7 +76,7 @@ use crate::{Changes, HOUR_MS, Ms};
 /// world.tick(now + 60_000, &mut out);
 /// assert_eq!(told(&out), [Receiver::Station("T04".into())]);
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct World {
     watch: Watch,
     pub book: Book,
@@ -195,6 +195,12 @@ impl World {
         self.watch.remember(logged);
         self.watch.replay(logged, out);
         self.settle(logged.arrived, out);
+    }
+
+    /// The next messages came then to an earlier life of the gateway, which could not store them; `None`: they
+    /// did not. What they open has the ids that it had there.
+    pub fn first_came(&mut self, at: Option<Ms>) {
+        self.book.first_came(at);
     }
 
     /// A message arrived.

@@ -183,9 +183,10 @@ impl Pump {
     /// One batch, what else there is, and a little upkeep. True when more waits.
     async fn round(&mut self) -> Result<bool, PumpTrouble> {
         self.setup.log.mark_unchanged();
-        let reader = match self.reader.take() {
+        let place = &self.setup.place;
+        let reader = match self.reader.take().filter(|reader| reader.is_at(place)) {
             Some(reader) => reader,
-            None => Reader::open(self.setup.place.file())?,
+            None => Reader::of_file(place)?,
         };
         let more = self.round_of(&reader).await;
         self.reader = Some(reader);

@@ -61,6 +61,7 @@ impl Rig {
             health: Arc::clone(&health),
             place: place.clone(),
             ballast: None,
+            marks: None,
         };
         let run = std::thread::spawn(move || run(engine, queues, outlets, || true));
         let stop = CancellationToken::new();

@@ -189,6 +189,6 @@ async fn end(running: &Running, signals: &mut Signals) -> End {
                 }
             }
         }
-        running.tell_of_others(&mut told);
+        running.tell(&mut told);
     }
 }

@@ -12,7 +12,7 @@ pub mod made;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use standpipe_machine::clock::in_file_names;
 use standpipe_machine::private_file::{ReadableBy, write};
 use standpipe_rules::Ms;
 use standpipe_rules::registry::files::{write_devices, write_stations};
@@ -79,7 +79,7 @@ pub fn back_up(parts: &BackupParts<'_>, out: &Path, now: Ms) -> Result<KeptBacku
     if !store.is_file() {
         return Err(KeepError::NoStore(store.to_owned()));
     }
-    let folder = out.join(format!("standpipe-{}", stamp(now)));
+    let folder = out.join(format!("standpipe-{}", in_file_names(now)));
     let part = folder.with_extension("part");
     let copy = part.join(Database::Store.name());
     // The first file makes the folder and fixes who may read what follows.
@@ -147,13 +147,7 @@ pub fn restore(from: &Path, store: &Path, now: Ms) -> Result<Vec<Database>, Keep
 
 /// What stands behind the name of a file that was replaced.
 fn before(now: Ms) -> String {
-    format!("-before-{}", stamp(now))
-}
-
-/// A moment in a file's name; such names sort by time.
-pub(crate) fn stamp(now: Ms) -> String {
-    let at = Timestamp::from_millisecond(now).unwrap_or_default();
-    at.strftime("%Y%m%dT%H%M%SZ").to_string()
+    format!("-before-{}", in_file_names(now))
 }
 
 fn copy_database(from: &Path, to: &Path) -> Result<(), KeepError> {

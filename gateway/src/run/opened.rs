@@ -7,6 +7,7 @@ use standpipe_config::{Config, StoreConfig};
 use standpipe_engine::entry::Opening;
 use standpipe_engine::health::{DegradedPart, Trouble};
 use standpipe_machine::Machine;
+use standpipe_machine::clock::in_file_names;
 use standpipe_machine::disk::Ballast;
 use standpipe_rules::Ms;
 use standpipe_store::lost::{Loss, LostStore};
@@ -15,7 +16,6 @@ use standpipe_store::{CopiedFile, KnownIds, Loaded, Store, StoreError};
 use super::StartError;
 use crate::degraded::{self, UnknownStation};
 use crate::ids;
-use crate::keep::stamp;
 use crate::registry_files::{self, Untaken};
 use crate::twins;
 
@@ -79,7 +79,7 @@ fn open_in_memory(
 fn open(config: &mut Config, machine: &Machine) -> Result<OpenedStore, StartError> {
     let now = machine.clock.now();
     let StoreConfig { path, choice, .. } = &config.store;
-    let (store, lost) = Store::open_or_recover(path, (&stamp(now), now), *choice)?;
+    let (store, lost) = Store::open_or_recover(path, (&in_file_names(now), now), *choice)?;
     opened(config, machine, (store, lost))
 }
 

@@ -357,7 +357,13 @@ fn a_backup_has_every_database_that_a_gateway_opens() {
     let opened = files(&data);
     let made = MADE
         .into_iter()
-        .chain(["standpipe.db.lock", "standpipe.marker", "standpipe.tried", "standpipe.ballast"])
+        .chain([
+            "standpipe.db.lock",
+            "standpipe.marker",
+            "standpipe.tried",
+            "standpipe.ballast",
+            "standpipe.marks",
+        ])
         .map(str::to_owned);
     let known = all.iter().cloned().chain(made).collect();
     let unknown: Vec<&String> = opened.difference(&known).collect();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use standpipe_machine::clock::Moment;
@@ -17,6 +17,7 @@ use ulid::Ulid;
 
 use super::boards::{self, Numbers};
 use super::expired::{self, Archived};
+use super::own_files::OwnFiles;
 use super::rows::{self, Known, Quarantined};
 use super::{Store, StoreError, block, bulletins, bundles, digests, orders};
 
@@ -38,7 +39,7 @@ pub struct GivenUp {
 }
 
 /// What is to be kept besides what the world changed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Extras {
     /// Memories that were dirty for long enough.
     pub lazy: Vec<DeviceIx>,
@@ -143,6 +144,7 @@ impl Store {
         if !changes.readings.is_empty() {
             block::encode(&changes.readings, &mut self.body);
         }
+        self.is_in_its_files()?;
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut batch =
             BatchWriter { conn: &tx, now, world, newest: self.newest, pages: 4, requeued: false };
@@ -157,12 +159,16 @@ impl Store {
         batch.trim(self.newest.event)?;
         let (newest, pages, requeued) = (batch.newest, batch.pages, batch.requeued);
         tx.commit()?;
+        self.own_files.as_mut().map_or(Ok(()), OwnFiles::look_after_commit)?;
 
         if newest.block > self.newest.block {
             self.kept.push(newest.block, changes.readings.len());
         }
         if let Some(archived) = &mut self.archived {
             archived.extend(&extras.archived);
+        }
+        if let Some(settled) = &mut self.remembered {
+            settled.extend(extras);
         }
         for (ix, set) in conditions {
             self.remember_conditions(ix, set);
@@ -207,7 +213,9 @@ impl Store {
 /// # Errors
 /// [`StoreError`]; nothing is lost by it.
 pub fn move_log(store: &Path) -> Result<(), StoreError> {
-    passive_checkpoint(&Connection::open(store)?)
+    // One that is not there is not made.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    passive_checkpoint(&Connection::open_with_flags(store, flags)?)
 }
 
 fn passive_checkpoint(conn: &Connection) -> Result<(), StoreError> {

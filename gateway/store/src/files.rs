@@ -74,6 +74,12 @@ pub fn is_of_disk(bad: &rusqlite::Error) -> bool {
     )
 }
 
+/// Whether what is in a database makes no sense by what SQLite says.
+pub(crate) fn is_of_content(bad: &rusqlite::Error) -> bool {
+    let code = bad.sqlite_error_code();
+    matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
 /// A database of a file that is only read, for a connection that understands URIs.
 pub(crate) fn read_only(file: &Path, how: ReadOnly) -> String {
     let escaped = |letter| match letter {

@@ -19,12 +19,17 @@
 //! | [`files`] | every file that must not be lost, and where it is |
 //! | [`orders`] | settings and commands for devices: written, loaded, read |
 //! | [`place`] | where the store is read: its file, or a copy that stands in for it |
+//! | `progress.rs` | whether a writer gets on, for whoever waits for it |
 //! | [`reader`] | what senders and history read |
 //! | [`readers`] | a few connections for the API's questions, each on a thread that may wait |
+//! | `own_files.rs` | whether the files of an open store are still its own |
 //! | `rescued.rs` | a copy in memory of a file that can't be opened to be written |
+//! | `settled.rs` | what became of what only the file has, while a copy worked |
 //! | [`notices`] | the notices of a day |
 //! | `working.rs` | a working copy in memory, for a file that takes nothing |
 //! | [`views`] | typed rows for the API, the console, the report, history and the command line |
+//! | `remembered.rs` | a working copy of what the gateway remembers, for a file that can't be read |
+//! | `anew.rs` | a store is written anew, where its files are its own no more |
 //! | [`accounts`] | who may come in, and what they did: a database of its own |
 //!
 //! Not here: when to commit, and what to do when that fails (`standpipe_engine`); history
@@ -33,6 +38,7 @@
 #![allow(missing_docs, reason = "fields may speak for themselves: tests/tidy/docs.rs")]
 
 pub mod accounts;
+mod anew;
 pub mod block;
 pub mod boards;
 pub mod bulletins;
@@ -51,11 +57,15 @@ pub mod migrate;
 mod migrations;
 pub mod notices;
 pub mod orders;
+mod own_files;
 pub mod place;
+mod progress;
 pub mod reader;
 pub mod readers;
+mod remembered;
 mod rescued;
 mod rows;
+mod settled;
 mod unread;
 pub mod views;
 mod working;
@@ -69,8 +79,11 @@ use standpipe_machine::small_file;
 
 pub use commit::{Committed, Extras, GivenUp, move_log};
 pub use load::Loaded;
+pub use own_files::FileFate;
 pub use place::StorePlace;
+pub use progress::Progress;
 pub use reader::Reader;
+pub use remembered::{FirstBatch, UnloggedReadings, WriterFacts};
 pub use rescued::CopiedFile;
 pub use rows::{
     EVENT_ROWS, LEDGER_MS, QUARANTINE_BYTES, QUARANTINE_ROWS, Quarantined, REJECTED_SLOT_MS,
@@ -105,6 +118,12 @@ pub enum StoreError {
     Full(#[source] rusqlite::Error),
     #[error("store: {0}: check the disk and the file's owner; it is tried again")]
     Sqlite(#[source] rusqlite::Error),
+    /// A file of an open store is not what it was.
+    #[error("`{path}` {fate} under the running gateway: leave the files beside the store alone")]
+    NotOurs { path: PathBuf, fate: FileFate },
+    /// The disk has not answered, and has not refused.
+    #[error("the disk has not answered for {after_s} s: see to it (`dmesg`, `smartctl`)")]
+    Hangs { after_s: u64 },
     #[error("store: {what} can't be read ({why}): restore the store's backup")]
     Unreadable { what: String, why: String },
 }
@@ -115,7 +134,7 @@ impl StoreError {
     #[must_use]
     pub fn is_of_disk(&self) -> bool {
         match self {
-            Self::Full(_) => true,
+            Self::Full(_) | Self::NotOurs { .. } | Self::Hangs { .. } => true,
             Self::Sqlite(bad) => files::is_of_disk(bad),
             Self::InUse(_)
             | Self::Folder { .. }
@@ -130,11 +149,47 @@ impl StoreError {
         matches!(self, Self::Folder { .. }) || self.is_of_disk()
     }
 
+    /// How the file itself is lost, or what is in it: then nothing is written to it any more. `None`: it is
+    /// not.
+    #[must_use]
+    pub fn loss(&self) -> Option<FileLoss> {
+        let (how, is_read) = match self {
+            // The files that are open have everything, whatever their names lead to.
+            Self::NotOurs { fate: FileFate::Removed, .. } => (lost::Loss::Gone, true),
+            Self::NotOurs { fate: FileFate::Replaced, .. } => (lost::Loss::Malformed, true),
+            Self::NotOurs { fate: FileFate::Cut, .. } => (lost::Loss::Malformed, false),
+            Self::Sqlite(bad) if files::is_of_content(bad) => (lost::Loss::Malformed, false),
+            Self::Sqlite(_)
+            | Self::InUse(_)
+            | Self::Folder { .. }
+            | Self::TooNew { .. }
+            | Self::Full(_)
+            | Self::Hangs { .. }
+            | Self::Unreadable { .. } => return None,
+        };
+        Some(FileLoss { how, is_read, why: self.to_string() })
+    }
+
+    /// Whether SQLite reads what is true: not where it may read nonsense, or never answer.
+    #[must_use]
+    pub fn lets_read(&self) -> bool {
+        !matches!(self, Self::Hangs { .. }) && self.loss().is_none_or(|loss| loss.is_read)
+    }
+
     /// Whether there is no room.
     #[must_use]
     pub const fn is_full(&self) -> bool {
         matches!(self, Self::Full(_))
     }
+}
+
+/// How a store lost its file while it was open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileLoss {
+    how: lost::Loss,
+    /// Whether what SQLite reads of it is true.
+    is_read: bool,
+    why: String,
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -162,6 +217,12 @@ pub struct Store {
     unmoved_pages: usize,
     /// Of a working copy: what it deleted since, as it is in the archive.
     archived: Option<expired::Archived>,
+    /// Of a working copy that was made of what was remembered, and lacks what only the file has: what became
+    /// of that since.
+    remembered: Option<settled::SettledInFile>,
+    progress: Progress,
+    /// Of a store in a file: whether that is still its own.
+    own_files: Option<own_files::OwnFiles>,
     /// What was skipped since it was opened.
     skipped: RefCell<Vec<SkippedRow>>,
     /// Held as long as the store is open; a store in memory has none.
@@ -196,7 +257,9 @@ impl Store {
         conn.pragma_update(None, "wal_autocheckpoint", WAL_LATEST_CHECKPOINT)?;
         conn.set_prepared_statement_cache_capacity(64);
         migrations::migrate(&mut conn)?;
-        Ok(Self {
+        let progress = Progress::of(&conn);
+        let own_files = lock.as_ref().map(|_| own_files::OwnFiles::of(path));
+        let mut store = Self {
             conn,
             path: path.to_owned(),
             newest: commit::Newest::default(),
@@ -205,9 +268,22 @@ impl Store {
             body: Vec::new(),
             unmoved_pages: 0,
             archived: None,
+            remembered: None,
+            progress,
+            own_files,
             skipped: RefCell::default(),
             _lock: lock,
-        })
+        };
+        store.is_in_its_files()?;
+        Ok(store)
+    }
+
+    /// Looks whether its files are still its own; a store in memory has none.
+    ///
+    /// # Errors
+    /// [`StoreError::NotOurs`]: what is written there is lost.
+    pub fn is_in_its_files(&mut self) -> Result<(), StoreError> {
+        self.own_files.as_mut().map_or(Ok(()), own_files::OwnFiles::look)
     }
 
     /// The newest log block.

@@ -67,6 +67,15 @@ impl KeptBlocks {
         }
     }
 
+    /// Counts the blocks of another store that are newer than all of these.
+    pub fn follow(&mut self, other: &Self) {
+        let newest = self.blocks.back().map_or(0, |(block, _)| *block);
+        let newer = other.blocks.iter().filter(|(block, _)| *block > newest);
+        for (block, readings) in newer.copied().collect::<Vec<_>>() {
+            self.push(block, readings);
+        }
+    }
+
     /// Up to this block none is needed.
     pub const fn spare(&self) -> i64 {
         self.spare

@@ -137,9 +137,7 @@ impl Store {
         if choice == Choice::NewStore {
             return Ok((store, None));
         }
-        if let Err(why) = write_json(&beside(path, LOST), &lost) {
-            tracing::error!("{why}: after another start nobody is told of it");
-        }
+        note_down(path, &lost);
         Ok((store, Some(lost)))
     }
 
@@ -157,6 +155,13 @@ impl Store {
         if let Err(why) = write_json(&beside(&self.path, MARKER), &new) {
             tracing::warn!("{why}: a store that is lost is taken for a first start");
         }
+    }
+}
+
+/// Writes down what became of a store, so that it is told at every start.
+pub(super) fn note_down(store: &Path, lost: &LostStore) {
+    if let Err(why) = write_json(&beside(store, LOST), lost) {
+        tracing::error!("{why}: after another start nobody is told of it");
     }
 }
 
@@ -236,11 +241,15 @@ fn recover(from: &Path, into: &Connection) -> u64 {
         old.execute_batch("PRAGMA writable_schema = ON")?;
         Ok(old)
     };
-    let Ok(old) = open() else { return 0 };
+    open().map_or(0, |old| recover_from(&old, into))
+}
+
+/// The same of a database that is open.
+pub(super) fn recover_from(old: &Connection, into: &Connection) -> u64 {
     let mut all = 0;
     for table in working::tables() {
         let copied = into.execute_batch("BEGIN").and_then(|()| {
-            let rows = copy(&old, into, table);
+            let rows = copy(old, into, table);
             into.execute_batch("COMMIT").map(|()| rows)
         });
         match copied {

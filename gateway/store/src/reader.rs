@@ -18,7 +18,7 @@ use super::{BUSY_MS, READER_CACHE_KIB, StoreError};
 #[derive(Debug)]
 pub struct Reader {
     conn: Connection,
-    path: Box<Path>,
+    path: Arc<Path>,
 }
 
 /// A station's topic that does not show what it should.
@@ -111,20 +111,40 @@ impl Reader {
     /// # Errors
     /// [`StoreError::Sqlite`]: there is none.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::opened(path.into())
+    }
+
+    /// Opens the store where it is read now.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`]: there is none.
+    pub fn at(place: &StorePlace) -> Result<Self, StoreError> {
+        Self::opened(place.path())
+    }
+
+    /// Opens the store's file, also while something else is read.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`]: there is none.
+    pub fn of_file(place: &StorePlace) -> Result<Self, StoreError> {
+        Self::opened(place.file_now())
+    }
+
+    fn opened(path: Arc<Path>) -> Result<Self, StoreError> {
         // A working copy in memory has a URI for a path.
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_URI;
-        let conn = Connection::open_with_flags(path, flags)?;
+        let conn = Connection::open_with_flags(&*path, flags)?;
         conn.pragma_update(None, "busy_timeout", BUSY_MS)?;
         conn.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
-        Ok(Self { conn, path: path.into() })
+        Ok(Self { conn, path })
     }
 
     /// Whether it reads the store where it is now.
     #[must_use]
     pub fn is_at(&self, place: &StorePlace) -> bool {
-        *self.path == *place.path()
+        Arc::ptr_eq(&self.path, &place.path())
     }
 
     /// The connection itself, for queries that are written for any.

@@ -129,7 +129,7 @@ impl Readers {
     ) -> Result<T, ReadError> {
         let path = self.place.path();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|(of, _)| *of == path);
+        idle.retain(|(of, _)| Arc::ptr_eq(of, &path));
         let taken = idle.pop().map(|(_, connection)| connection);
         drop(idle);
         let connection = taken.map_or_else(|| Self::open(&path), Ok)?;

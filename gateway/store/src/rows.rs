@@ -381,6 +381,17 @@ pub fn given_up(conn: &Connection, row: &GivenUp) -> Result<(), StoreError> {
     put(conn, sql, (row.device.0, row.hour, row.boot, row.readings))
 }
 
+/// `ledger`: takes out what [`ledger`] added.
+pub fn ledger_less(conn: &Connection, row: &LedgerRow) -> Result<(), StoreError> {
+    let sql = "UPDATE ledger SET expected = expected - ?4, received = received - ?5,
+                   duplicate = duplicate - ?6, late = late - ?7, seq_reused = seq_reused - ?8
+               WHERE ix = ?1 AND hour = ?2 AND boot = ?3";
+    let c = &row.counts;
+    let counts = (c.expected, c.received, c.duplicate, c.late, c.seq_reused);
+    let (expected, received, duplicate, late, reused) = counts;
+    put(conn, sql, (row.device.0, row.hour, row.boot, expected, received, duplicate, late, reused))
+}
+
 /// `ledger`: at most `most` rows older than [`LEDGER_MS`] go.
 pub fn ledger_cut(conn: &Connection, now: Ms, most: usize) -> Result<(), StoreError> {
     let sql = "DELETE FROM ledger WHERE (ix, hour, boot) IN
@@ -452,6 +463,17 @@ pub fn rejected(conn: &Connection, now: Ms, reason: &str, messages: u32) -> Resu
                ON CONFLICT (slot, reason) DO UPDATE SET messages = messages + excluded.messages";
     put(conn, sql, (now - now.rem_euclid(REJECTED_SLOT_MS), reason, messages))?;
     put(conn, "DELETE FROM rejected WHERE slot < ?1", [now - REJECTED_MS])
+}
+
+/// `rejected`: takes out what [`rejected`] added at that time.
+pub fn rejected_less(
+    conn: &Connection,
+    at: Ms,
+    reason: &str,
+    messages: u32,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE rejected SET messages = messages - ?3 WHERE slot = ?1 AND reason = ?2";
+    put(conn, sql, (at - at.rem_euclid(REJECTED_SLOT_MS), reason, messages))
 }
 
 /// `device_status`: the newest word. What the broker had kept may be older than what is known: it

@@ -297,7 +297,9 @@ pub(super) fn is_of_row(bad: &StoreError) -> bool {
         StoreError::InUse(_)
         | StoreError::Folder { .. }
         | StoreError::TooNew { .. }
-        | StoreError::Full(_) => false,
+        | StoreError::Full(_)
+        | StoreError::NotOurs { .. }
+        | StoreError::Hangs { .. } => false,
     }
 }
 
@@ -308,7 +310,9 @@ fn reason(bad: &StoreError) -> String {
         StoreError::InUse(_)
         | StoreError::Folder { .. }
         | StoreError::TooNew { .. }
-        | StoreError::Full(_) => bad.to_string(),
+        | StoreError::Full(_)
+        | StoreError::NotOurs { .. }
+        | StoreError::Hangs { .. } => bad.to_string(),
     }
 }
 

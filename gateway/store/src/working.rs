@@ -15,6 +15,8 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::expired::{self, Archived};
+use super::own_files::OwnFiles;
+use super::settled::forget_what_is_over;
 use super::{Store, StoreError, rows};
 
 /// What the memory's database is called beside the file's.
@@ -32,8 +34,11 @@ enum TablePart {
     Some(&'static str),
     /// None: what the copy counts is added, column by column.
     Counts,
-    /// None: what the copy has comes behind what the file has.
+    /// None: what the copy has comes behind what the file has, under the copy's numbers. What has such a number
+    /// in the file is the same row, of a commit that was thought lost.
     Appended,
+    /// The same, under numbers that the file gives: the copy does not know how far those are.
+    Renumbered,
 }
 
 /// Every table there is; what pages need comes first. The conditions of [`TablePart::Some`] name the file's
@@ -70,7 +75,7 @@ const TABLES: [(&str, TablePart); 21] = [
 
 /// What a message to a webhook says that is owed by the copy: it is the same at every attempt, also at one
 /// after the file has taken it.
-const NOT_STORED: &str = "
+pub(crate) const NOT_STORED: &str = "
     CREATE TEMP TRIGGER message_made AFTER INSERT ON main.message BEGIN
         UPDATE message SET wire = json_set(wire, '$.stored', json('false')) WHERE n = new.n;
     END;
@@ -91,7 +96,7 @@ pub(crate) fn forget_appended(conn: &Connection) -> Result<(), StoreError> {
     for (table, part) in TABLES {
         match part {
             TablePart::Whole | TablePart::Some(_) => {}
-            TablePart::Counts | TablePart::Appended => {
+            TablePart::Counts | TablePart::Appended | TablePart::Renumbered => {
                 conn.execute_batch(&format!("DELETE FROM {table}"))?;
             }
         }
@@ -148,15 +153,21 @@ impl Store {
     /// # Errors
     /// [`StoreError`]: the file is as it was; the same call may be made again.
     pub fn take_back(&mut self, copy: &Self) -> Result<(), StoreError> {
+        self.is_in_its_files()?;
         let path = copy.path.to_string_lossy();
         let attached = Attached::to(&self.conn, &path)?;
         let write =
             rusqlite::Transaction::new_unchecked(attached.conn, TransactionBehavior::Immediate)?;
         for (table, part) in TABLES {
             let columns = columns(&write, table)?;
+            let part = if copy.remembered.is_some() { part.of_remembered(table) } else { part };
             for sql in part.given_back(table, &columns) {
                 write.execute_batch(&sql)?;
             }
+        }
+        if let Some(settled) = &copy.remembered {
+            settled.write(&write)?;
+            forget_what_is_over(&write, COPY)?;
         }
         if let Some(archived) = &copy.archived {
             expired::delete(&write, archived)?;
@@ -173,14 +184,19 @@ impl Store {
         rows::quarantine_trim(&write)?;
         write.commit()?;
         drop(attached);
+        self.own_files.as_mut().map_or(Ok(()), OwnFiles::look_after_commit)?;
         self.continues(copy);
         Ok(())
     }
 
     /// Goes on where another store of the same rows is.
-    fn continues(&mut self, other: &Self) {
+    pub(crate) fn continues(&mut self, other: &Self) {
         self.newest = other.newest;
-        self.kept = other.kept.clone();
+        if other.remembered.is_some() {
+            self.kept.follow(&other.kept);
+        } else {
+            self.kept = other.kept.clone();
+        }
         self.conditions.clone_from(&other.conditions);
     }
 }
@@ -230,7 +246,17 @@ impl TablePart {
         match self {
             Self::Whole => Some("true"),
             Self::Some(condition) => Some(condition),
-            Self::Counts | Self::Appended => None,
+            Self::Counts | Self::Appended | Self::Renumbered => None,
+        }
+    }
+
+    /// How the file takes a table of a copy that was made of what the gateway remembered: that lacks rows
+    /// which the file has.
+    fn of_remembered(self, table: &str) -> Self {
+        match (self, table) {
+            (_, "trail" | "quarantine") => Self::Renumbered,
+            (Self::Whole | Self::Some(_), _) => Self::Some("true"),
+            (Self::Counts | Self::Appended | Self::Renumbered, _) => self,
         }
     }
 
@@ -264,7 +290,12 @@ impl TablePart {
                 let add = each(&|name| format!("{name} = {name} + excluded.{name}"), ", ");
                 vec![format!("{conflict} {add}")]
             }
-            Self::Appended => vec![insert],
+            Self::Appended => vec![format!("{insert} ON CONFLICT DO NOTHING")],
+            Self::Renumbered => {
+                let all = others.join(", ");
+                let from = format!("SELECT {all} FROM {COPY}.{table} ORDER BY {}", key.join(", "));
+                vec![format!("INSERT INTO main.{table} ({all}) {from}")]
+            }
         }
     }
 }

@@ -12,7 +12,9 @@ use std::time::Duration;
 use standpipe_machine::clock::Clock;
 use standpipe_machine::threads;
 use standpipe_rules::Ms;
-use standpipe_rules::lease::{EVERY_MS, EXPIRY_S, Lease, LeaseEvent, LeaseStanding, Twins};
+use standpipe_rules::lease::{
+    EVERY_MS, EXPIRY_S, EngineWord, Lease, LeaseEvent, LeaseStanding, Twins,
+};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -84,6 +86,7 @@ impl TwinDoubt {
 #[derive(Debug)]
 pub struct LeaseKeeper {
     view: watch::Receiver<TwinView>,
+    engine: watch::Sender<EngineWord>,
     stop: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
@@ -99,8 +102,10 @@ impl LeaseKeeper {
         let client_id = format!("standpipe-lease-{}-{}", own.gateway, own.holder);
         let twins = Twins::new(own, now);
         let (tell, view) = watch::channel(TwinView::of(&twins, now));
+        let (engine, works) = watch::channel(EngineWord::Turns);
         let stop = CancellationToken::new();
         let task = LeaseTask {
+            works,
             attempts: Attempts::new("lease", &client_id),
             topic: format!("{root}/gateway/lease"),
             broker,
@@ -114,7 +119,12 @@ impl LeaseKeeper {
         };
         let ended = stop.clone();
         let thread = threads::start("lease", move || runtime.block_on(task.run(ended)))?;
-        Ok(Self { view, stop, thread: Some(thread) })
+        Ok(Self { view, engine, stop, thread: Some(thread) })
+    }
+
+    /// Whether this gateway's engine works: others are told.
+    pub fn engine(&self, word: EngineWord) {
+        self.engine.send_if_modified(|said| std::mem::replace(said, word) != word);
     }
 
     /// How this gateway stands to others. Where nobody looks after that any more, it pages.
@@ -158,6 +168,7 @@ struct LeaseTask {
     clock: Clock,
     twins: Twins,
     tell: watch::Sender<TwinView>,
+    works: watch::Receiver<EngineWord>,
     attempts: Attempts,
     /// What was said last on this connection, and when.
     said: Option<(Lease, Ms)>,
@@ -270,7 +281,8 @@ impl LeaseTask {
     }
 
     fn step(&mut self, event: LeaseEvent) {
-        let now = self.now();
+        let (now, word) = (self.now(), *self.works.borrow());
+        self.twins.step(LeaseEvent::Engine(word), now);
         self.twins.step(event, now);
         let view = TwinView::of(&self.twins, now);
         self.tell.send_if_modified(|told| {
@@ -283,12 +295,12 @@ impl LeaseTask {
     /// Says who we are when that is news, and every two seconds. The broker keeps the word of who pages.
     fn say(&mut self, link: &mut Link) -> Result<(), LinkError> {
         let (now, own) = (self.now(), self.twins.own());
-        if self.said.as_ref().is_some_and(|(said, at)| said == own && now - at < EVERY_MS) {
+        if self.said.as_ref().is_some_and(|(said, at)| *said == own && now - at < EVERY_MS) {
             return Ok(());
         }
         let payload = own.write();
-        self.said = Some((own.clone(), now));
         let retain = own.holds();
+        self.said = Some((own, now));
         self.publish(link, payload.as_bytes(), retain)
     }
 

@@ -13,7 +13,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 mod passing;
 
@@ -24,6 +24,8 @@ pub enum DiskFault {
     Full,
     /// The disk answers with an error (`SQLITE_IOERR`).
     Broken,
+    /// The disk does not answer until it [`Disk::heals`]; then the step is done.
+    Hangs,
 }
 
 /// What a test sees of the files below one folder, and does to them.
@@ -38,6 +40,7 @@ struct Plan {
     folder: PathBuf,
     steps: AtomicU64,
     fault: Mutex<Option<(DiskFault, Range<u64>)>>,
+    healed: Condvar,
 }
 
 /// What is done to a file.
@@ -61,7 +64,12 @@ impl Disk {
     pub fn below(folder: &Path) -> Self {
         passing::become_the_default();
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        let plan = Arc::new(Plan { folder, steps: AtomicU64::new(0), fault: Mutex::new(None) });
+        let plan = Arc::new(Plan {
+            folder,
+            steps: AtomicU64::new(0),
+            fault: Mutex::new(None),
+            healed: Condvar::new(),
+        });
         PLANS.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&plan));
         Self { plan }
     }
@@ -72,21 +80,24 @@ impl Disk {
         self.plan.steps.load(Ordering::SeqCst)
     }
 
-    /// These steps fail, counted from the next one.
+    /// These steps fail, counted from the next one; and one that hangs.
     pub fn fails(&self, fault: DiskFault, next: Range<u64>) {
         let done = self.steps();
         let range = done.saturating_add(next.start)..done.saturating_add(next.end);
         *self.plan.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some((fault, range));
+        self.plan.healed.notify_all();
     }
 
     /// Nothing fails any more.
     pub fn heals(&self) {
         *self.plan.fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.plan.healed.notify_all();
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
+        self.heals();
         let mut plans = PLANS.lock().unwrap_or_else(PoisonError::into_inner);
         plans.retain(|plan| !Arc::ptr_eq(plan, &self.plan));
     }
@@ -99,13 +110,21 @@ impl Plan {
         plans.iter().find(|plan| path.starts_with(&plan.folder)).cloned()
     }
 
-    /// Counts a step; whether it fails.
+    /// Counts a step; whether it fails. One that hangs is waited for.
     fn fault(&self, step: Step) -> Option<DiskFault> {
         let nth = self.steps.fetch_add(1, Ordering::SeqCst);
-        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        let (fault, range) = fault.as_ref()?;
-        let spared = *fault == DiskFault::Full && step != Step::Write;
-        (range.contains(&nth) && !spared).then_some(*fault)
+        let mut plan = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hung = false;
+        loop {
+            let (fault, _) = plan.as_ref().filter(|(_, range)| hung || range.contains(&nth))?;
+            match fault {
+                DiskFault::Full if step != Step::Write => return None,
+                DiskFault::Full | DiskFault::Broken => return Some(*fault),
+                DiskFault::Hangs => {}
+            }
+            hung = true;
+            plan = self.healed.wait(plan).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 

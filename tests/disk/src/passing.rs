@@ -116,7 +116,7 @@ unsafe fn refusal(file: *mut sqlite3_file, step: Step, broken: c_int) -> Option<
 fn code(plan: &Plan, step: Step, broken: c_int) -> Option<c_int> {
     plan.fault(step).map(|fault| match fault {
         DiskFault::Full => ffi::SQLITE_FULL,
-        DiskFault::Broken => broken,
+        DiskFault::Broken | DiskFault::Hangs => broken,
     })
 }
 

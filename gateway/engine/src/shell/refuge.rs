@@ -19,7 +19,6 @@ use standpipe_store::StoreError;
 
 use super::{Bells, Outlets, Shell};
 use crate::health::{DegradedPart, Trouble};
-use crate::working::KeepEntries;
 
 /// How often the way back is tried.
 const BACK_EVERY: Duration = Duration::from_secs(3);
@@ -35,6 +34,8 @@ pub(super) struct Refuge {
     back_at: Option<Instant>,
     /// How often in a row the way back was tried.
     tried: u32,
+    /// The disk had not answered: nothing asks it for anything before it has.
+    hangs: bool,
 }
 
 impl<F: Fn() -> bool> Shell<F> {
@@ -49,14 +50,18 @@ impl<F: Fn() -> bool> Shell<F> {
             return true;
         }
         self.refuge.times += 1;
+        self.refuge.hangs = matches!(why, StoreError::Hangs { .. });
         let name = self.copy_name();
-        if let Err(bad) = self.engine.to_memory(&name, KeepEntries::No) {
+        if let Err(bad) = self.engine.to_memory_because(why, &name) {
             tracing::error!("the store can't be copied into memory: {bad}");
             return false;
         }
         let Outlets { clock, place, health, .. } = &self.outlets;
         self.refuge.back_at = Some(clock.instant() + BACK_EVERY);
         place.stands_in(self.engine.store().path());
+        if self.refuge.hangs {
+            health.hangs_once_more();
+        }
         counter!("standpipe_rescues_total").increment(1);
         self.engine.meters.failing.set(1.0);
         tracing::error!(
@@ -84,8 +89,8 @@ impl<F: Fn() -> bool> Shell<F> {
     pub(super) fn tries_to_go_back(&mut self) {
         let now = self.outlets.clock.instant();
         if self.refuge.back_at.is_some_and(|at| at <= now) {
-            let room = DiskRoom::of(self.outlets.place.file());
-            if room.is_ok_and(|room| room.free < BACK_ROOM) {
+            let room = |file| DiskRoom::of(file).is_ok_and(|room| room.free < BACK_ROOM);
+            if !self.refuge.hangs && room(self.outlets.place.file()) {
                 self.refuge.back_at = Some(now + BACK_EVERY);
             } else {
                 self.goes_back();
@@ -104,7 +109,13 @@ impl<F: Fn() -> bool> Shell<F> {
         match done {
             Ok(receipts) => {
                 (self.refuge.back_at, self.refuge.tried) = (None, 0);
-                self.outlets.place.is_back();
+                match self.engine.take_lost() {
+                    None => self.outlets.place.is_back(),
+                    Some(lost) => {
+                        self.outlets.place.is_anew();
+                        self.outlets.health.lost.send_replace(Some(lost));
+                    }
+                }
                 self.outlets.health.degraded.clear(DegradedPart::Rescue);
                 self.engine.meters.failing.set(0.0);
                 self.give_back(receipts);

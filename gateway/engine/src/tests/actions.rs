@@ -51,7 +51,8 @@ fn committed(queues: Queues) -> ([Vec<Vec<u32>>; 2], std::sync::Arc<Health>) {
     let (clock, receipts) = (Clock::new(), vec![alarm, action]);
     let place = engine.store().path().to_owned().into();
     let health_of = health.clone();
-    let outlets = Outlets { clock, bells, receipts, health: health_of, place, ballast: None };
+    let outlets =
+        Outlets { clock, bells, receipts, health: health_of, place, ballast: None, marks: None };
     run(engine, queues, outlets, || true);
     let all = [alarm_in, action_in].map(|mut inlet| {
         let commits = std::iter::from_fn(|| inlet.try_recv().ok());

@@ -211,8 +211,15 @@ fn the_thread_follows_a_clock_that_is_set() {
     let clock = Clock::new();
     alarm_lane.failing(clock.now(), "away");
     let place = engine.store().path().to_owned().into();
-    let outlets =
-        Outlets { clock: clock.clone(), bells, receipts: Vec::new(), health, place, ballast: None };
+    let outlets = Outlets {
+        clock: clock.clone(),
+        bells,
+        receipts: Vec::new(),
+        health,
+        place,
+        ballast: None,
+        marks: None,
+    };
     let thread = std::thread::spawn(move || run(engine, queues, outlets, || true));
     let says = |n: u32| {
         let topic = format!("{ROOT}/a/H-0/telemetry");

@@ -60,6 +60,7 @@ fn a_commit_that_fails_at_any_step_is_made_once_by_the_next_attempt() {
         match fault {
             DiskFault::Broken => assert!(failed.is_err() && !is_full, "step {step}: {failed:?}"),
             DiskFault::Full => assert!(failed.is_ok() || is_full, "step {step}: {failed:?}"),
+            DiskFault::Hangs => unreachable!("not asked for"),
         }
         assert!(town.attempts(NOW).is_ok(), "{fault:?} at step {step}: it was once");
         town.forgets_what_it_sent();

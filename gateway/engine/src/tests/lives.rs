@@ -322,6 +322,7 @@ impl Life {
             print: u128::MAX - u128::from(variety),
             topic: format!("{ROOT}/a/H-1/telemetry").into(),
             parsed: unread,
+            first_came: None,
         };
         let mut newcomer = device(4 + u32::from(variety % 3));
         newcomer.name = format!("Hydrant {variety}").into();

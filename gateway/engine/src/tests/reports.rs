@@ -57,7 +57,8 @@ async fn an_alarm_waits_for_no_more_than_512_reports() {
     drop(handle);
     let health = Arc::new(Health::of(&sources));
     let place = engine.store().path().to_owned().into();
-    let outlets = Outlets { clock, bells, receipts: Vec::new(), health, place, ballast: None };
+    let outlets =
+        Outlets { clock, bells, receipts: Vec::new(), health, place, ballast: None, marks: None };
     run(engine, queues, outlets, || true);
 
     let reader = Reader::open(&folder.path().join("standpipe.db")).unwrap();

@@ -75,6 +75,7 @@ fn an_alarm_and_a_detector_that_is_back_wait_for_no_wills() {
         health,
         place,
         ballast: None,
+        marks: None,
     };
     drop(handle);
     run(engine, queues, outlets, || true);
@@ -138,7 +139,8 @@ fn an_alarm_waits_for_the_commit_of_no_more_than_64_wills() {
     let health = std::sync::Arc::new(Health::of(&sources));
     let receipts = vec![receipts().0, status];
     let place = engine.store().path().to_owned().into();
-    let outlets = Outlets { clock: Clock::new(), bells, receipts, health, place, ballast: None };
+    let outlets =
+        Outlets { clock: Clock::new(), bells, receipts, health, place, ballast: None, marks: None };
     drop(handle);
     run(engine, queues, outlets, || true);
     // Each commit gives back the receipts of what it has kept: at most what woke the engine, and 64.
@@ -171,7 +173,7 @@ fn an_alarm_is_taken_behind_what_its_device_said_before_it_and_nothing_else() {
         let receipts = vec![receipts().0, receipts().0];
         drop(handle);
         let (clock, place) = (Clock::new(), engine.store().path().to_owned().into());
-        let outlets = Outlets { clock, bells, receipts, health, place, ballast: None };
+        let outlets = Outlets { clock, bells, receipts, health, place, ballast: None, marks: None };
         run(engine, queues, outlets, || true);
         let reader = Reader::open(&folder.path().join("standpipe.db")).unwrap();
         let sql =

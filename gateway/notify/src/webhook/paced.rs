@@ -320,7 +320,7 @@ impl Task {
         let place = &self.setup.store;
         let reader = match self.reader.take().filter(|reader| reader.is_at(place)) {
             Some(reader) => reader,
-            None => Reader::open(&place.path())?,
+            None => Reader::at(place)?,
         };
         let name = &self.webhook.name;
         if self.older.is_none() {

@@ -37,14 +37,16 @@ fn place(store: &Path) -> PathBuf {
     store.with_extension("tried")
 }
 
-/// What is known beside a store of so many receivers, for each of them.
-pub(super) fn open(store: &Path, receivers: usize) -> Vec<TriedPages> {
-    let path = place(store);
-    let known = small_file::read(&path, small_file::USUAL).unwrap_or_default();
+/// What is known beside a store of so many receivers, for each of them. `None`: the file is not touched.
+pub(super) fn open(store: Option<&Path>, receivers: usize) -> Vec<TriedPages> {
+    let path = store.map(place).unwrap_or_default();
+    let read = || small_file::read(&path, small_file::USUAL).ok();
+    let known = store.and_then(|_| read()).unwrap_or_default();
     let ids = known.chunks_exact(size_of::<Ulid>()).filter_map(|id| id.try_into().ok());
     let before: HashSet<Ulid> = ids.map(Ulid::from_bytes).filter(|id| !id.is_nil()).collect();
     let (before, places) = (Arc::new(before), 0..u64::try_from(receivers).unwrap_or(0));
-    let file = match opened(&path, known, places.end * SLOTS * SLOT) {
+    let opened = || opened(&path, known, places.end * SLOTS * SLOT);
+    let file = match store.map_or_else(|| Err(io::ErrorKind::Unsupported.into()), |_| opened()) {
         Ok(file) => Some(Arc::new(file)),
         Err(why) => {
             debug!("{} can't be written ({why})", path.display());
@@ -98,7 +100,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().join("standpipe.db");
         let id = |receiver, n| Ulid::from_parts(n, receiver);
-        let mut receivers = open(&store, 2);
+        let mut receivers = open(Some(&store), 2);
         assert!(!receivers[0].knows(id(1, 1)));
         for n in 1..=SLOTS + 3 {
             receivers[0].note(id(1, n));
@@ -108,7 +110,7 @@ mod tests {
         let length = std::fs::metadata(folder.path().join("standpipe.tried")).unwrap().len();
         assert_eq!(length, 2 * SLOTS * 16, "it does not grow");
 
-        let receivers = open(&store, 2);
+        let receivers = open(Some(&store), 2);
         let known = (1..=SLOTS + 3).filter(|n| receivers[0].knows(id(1, *n)));
         assert_eq!(known.collect::<Vec<_>>(), (4..=SLOTS + 3).collect::<Vec<_>>());
         assert!(receivers[0].knows(id(2, 1)) && !receivers[0].knows(Ulid::nil()));
@@ -116,7 +118,7 @@ mod tests {
 
     #[test]
     fn where_nothing_can_be_written_pages_are_sent_all_the_same() {
-        let mut receivers = open("/nowhere/standpipe.db".as_ref(), 1);
+        let mut receivers = open(Some("/nowhere/standpipe.db".as_ref()), 1);
         receivers[0].note(Ulid::from_parts(1, 1));
         assert!(!receivers[0].knows(Ulid::from_parts(1, 1)));
     }

@@ -38,7 +38,7 @@ const EARLIEST: Ms = 1_577_836_800_000;
 const BLIND_MS: Ms = 30_000;
 
 /// Everything that detection remembers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Watch {
     pub registry: Registry,
     memories: Vec<Memory>,

@@ -85,7 +85,7 @@ pub struct Saved {
 }
 
 /// Every open incident, and who is there to handle it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Book {
     pub(super) plan: Plan,
     pub(super) secret: IdSecret,
@@ -95,6 +95,8 @@ pub struct Book {
     order: BTreeSet<Rank>,
     /// The message that is being dealt with.
     cause: Option<Cause>,
+    /// When an earlier life of the gateway took that message.
+    first_came: Option<Ms>,
     /// The lower half of each id of a closed incident, which is as good as all of it.
     past: HashSet<u64>,
     /// The newest of a device (zone, area) and class.
@@ -143,6 +145,7 @@ impl Book {
             incidents: HashMap::new(),
             order: BTreeSet::new(),
             cause: None,
+            first_came: None,
             past: HashSet::new(),
             newest: HashMap::new(),
             home: HashMap::new(),
@@ -216,6 +219,19 @@ impl Book {
         all.filter(|incident| incident.state != State::Closed)
     }
 
+    /// Pages neither delivered nor given up, the one that was owed first first.
+    #[must_use]
+    pub fn owed_pages(&self) -> Vec<&Page> {
+        let mut owed: Vec<_> = self.owed.values().collect();
+        owed.sort_unstable_by_key(|page| page.number);
+        owed
+    }
+
+    /// The newest of each station's terminal.
+    pub fn terminals(&self) -> impl Iterator<Item = &Presence> {
+        self.presence.values()
+    }
+
     /// What is to be kept besides incidents.
     #[must_use]
     pub const fn meta(&self) -> &Meta {
@@ -225,6 +241,12 @@ impl Book {
     /// What is decided from now on follows from that message; `None`: from the time, or a person.
     pub(crate) fn because(&mut self, cause: Option<Cause>) {
         self.cause = cause;
+    }
+
+    /// The message that is dealt with next came then to an earlier life, which could not store it: what it opens
+    /// has the id that it had there.
+    pub(crate) fn first_came(&mut self, at: Option<Ms>) {
+        self.first_came = at;
     }
 
     /// A number of its own; later ones are greater.
@@ -251,14 +273,14 @@ impl Book {
         // a backlog ends: then as now it goes by its onset.
         let at_once = condition.class() == Class::Fire || condition == Condition::UnreadableAlarm;
         let own = |cause: &&Cause| at_once && device == Some(&*cause.device);
-        let opened = match self.cause.as_ref().filter(own) {
-            Some(cause) => OpenedBy::Message(cause, condition.class()),
-            None => OpenedBy::State { of, condition, onset },
+        let (opened, came) = match self.cause.as_ref().filter(own) {
+            Some(cause) => (OpenedBy::Message(cause, condition.class()), self.first_came),
+            None => (OpenedBy::State { of, condition, onset }, None),
         };
+        let came = came.unwrap_or(raised.received_at);
         let free =
             |id: &IncidentId| !self.incidents.contains_key(id) && !self.past.contains(&half(*id));
-        let mut ids =
-            (0..=u32::MAX).map(|again| self.secret.incident(&opened, raised.received_at, again));
+        let mut ids = (0..=u32::MAX).map(|again| self.secret.incident(&opened, came, again));
         let id = ids.find(free).unwrap_or_default();
         (self.next_number(cx.out), id)
     }

@@ -117,8 +117,13 @@ impl AuthenticatedText {
 
 /// The moment an id begins with: the time claimed, unless nobody can believe it.
 fn moment(claimed: Option<Ms>, arrived: Ms) -> Ms {
-    let believable = EARLIEST..=arrived.saturating_add(AHEAD_MS);
-    claimed.filter(|ts| believable.contains(ts)).unwrap_or(arrived)
+    claimed.filter(|_| is_believable(claimed, arrived)).unwrap_or(arrived)
+}
+
+/// Whether a device claims a time by which ids go. Else they go by the arrival of its message.
+#[must_use]
+pub fn is_believable(claimed: Option<Ms>, arrived: Ms) -> bool {
+    claimed.is_some_and(|ts| (EARLIEST..=arrived.saturating_add(AHEAD_MS)).contains(&ts))
 }
 
 impl IdSecret {

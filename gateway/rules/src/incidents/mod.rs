@@ -77,7 +77,7 @@ pub use bundle::{
     BundledPage, CountedStation, ListedMember, MEMBERS_LISTED, NAMED, NamedMember, WireBundle,
 };
 pub use damp::{Flaps, Held, Sounded};
-pub use ids::{Cause, IdSecret};
+pub use ids::{Cause, IdSecret, is_believable};
 pub use incident::{Incident, Member, Quiet, Rank};
 pub use mute::{Announced, Window};
 pub use plan::{Plan, ReceiverRole, Route, Steps};

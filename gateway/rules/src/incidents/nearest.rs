@@ -34,7 +34,7 @@ const ROUNDED_M: f64 = 1.0;
 type Spot = GeomWithData<[f64; 3], DeviceIx>;
 
 /// Every outdoor hydrant whose place is known.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Hydrants {
     all: RTree<Spot>,
     /// Those that may be trusted: all of them, but for what a search found untrusted and nobody

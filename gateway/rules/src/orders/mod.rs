@@ -49,7 +49,7 @@ const OPEN_MOST: usize = 16;
 const LATE_MS: Ms = 86_400_000;
 
 /// Everything that is asked of devices.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Orders {
     wishes: BTreeMap<Of, Wished>,
     settings: HashMap<DeviceIx, DeviceSettings>,
@@ -109,7 +109,17 @@ impl Orders {
         self.commands.get(&id)
     }
 
-    /// All of these, in no order.
+    /// All that is wished, of devices and of profiles.
+    pub fn wishes(&self) -> impl Iterator<Item = (&Of, &Wished)> {
+        self.wishes.iter()
+    }
+
+    /// What is known of devices' settings, in no order.
+    pub fn all_settings(&self) -> impl Iterator<Item = (DeviceIx, &DeviceSettings)> {
+        self.settings.iter().map(|(ix, settings)| (*ix, settings))
+    }
+
+    /// Commands that may still be answered, or were a moment ago, in no order.
     pub fn commands(&self) -> impl Iterator<Item = &DeviceCommand> {
         self.commands.values()
     }

@@ -165,7 +165,15 @@ impl Served {
         let (bells, queues) = (api.bells.take().unwrap(), api.queues.take().unwrap());
         let health = Arc::clone(&api.parts.health);
         let place = engine.store().path().to_owned().into();
-        let outlets = Outlets { clock, bells, receipts: Vec::new(), health, place, ballast: None };
+        let outlets = Outlets {
+            clock,
+            bells,
+            receipts: Vec::new(),
+            health,
+            place,
+            ballast: None,
+            marks: None,
+        };
         std::thread::spawn(move || run(engine, queues, outlets, || true));
         api
     }

@@ -1,9 +1,14 @@
 //! A disk that takes nothing under the engine's thread, turn by turn.
 
+mod hangs;
+mod lost;
+mod marked;
+
 use std::sync::Arc;
 
 use standpipe_machine::clock::Clock;
 use standpipe_machine::disk::Ballast;
+use standpipe_machine::marks::Marks;
 use standpipe_rules::wire::parse;
 use standpipe_shared::ROOT;
 use standpipe_store::boards::URGENCIES;
@@ -26,14 +31,21 @@ struct FullDisk {
     place: StorePlace,
     ballast: Ballast,
     inlets: [Inlet; 2],
-    _rings: Rings,
-    _folder: TempDir,
+    rings: Rings,
+    folder: TempDir,
 }
 
 impl FullDisk {
     /// A gateway whose disk takes nothing from now on.
     fn new() -> Self {
-        let Bench { folder, engine } = Bench::new(3);
+        let disk = Self::working(tempfile::tempdir().unwrap());
+        disk.shell.engine.store().limit_pages(1).unwrap();
+        disk
+    }
+
+    /// A gateway on a disk that works, in that folder.
+    fn working(folder: TempDir) -> Self {
+        let Bench { folder, engine } = Bench::of(folder, 3);
         let sources = Sources::urgent_and_bulk();
         let (handle, queues) = queues(&sources);
         let ((alarm, alarm_in), (telemetry, telemetry_in)) = (receipts(), receipts());
@@ -48,19 +60,20 @@ impl FullDisk {
             health: Arc::new(Health::of(&sources)),
             place: place.clone(),
             ballast: Some(ballast.clone()),
+            marks: Some(Marks::beside(place.file(), 0)),
         };
         let give_up: fn() -> bool = || false;
         let mut shell = Shell::new(engine, queues, outlets, give_up);
         shell.turn();
-        shell.engine.store().limit_pages(1).unwrap();
         let inlets = [alarm_in, telemetry_in];
-        Self { shell, handle, place, ballast, inlets, _rings: rings, _folder: folder }
+        Self { shell, handle, place, ballast, inlets, rings, folder }
     }
 
     fn says(&self, source: SourceIx, what: &str, json: &str, n: u64) {
         let parsed = parse(ROOT, format!("{ROOT}/{what}").as_bytes(), json.as_bytes());
         let mut arrived: crate::Came = self.shell.outlets.clock.stamp().into();
         arrived.print = n.into();
+        arrived.digest = Some([u8::try_from(n % 251).unwrap(); 32]);
         let (receipt, topic) = (Some(Receipt::new(n)), "".into());
         self.handle.deliver(Delivery { source, receipt, arrived, topic, parsed }).unwrap();
     }
@@ -90,6 +103,11 @@ impl FullDisk {
         all
     }
 
+    /// The alarms that devices were answered.
+    fn answered(&self) -> usize {
+        std::iter::from_fn(|| self.rings.receipts.next()).count()
+    }
+
     /// Pages that are owed to stations, as senders read them.
     fn owed(&self) -> Vec<Ulid> {
         let reader = Reader::open(&self.place.path()).unwrap();
@@ -99,6 +117,11 @@ impl FullDisk {
 
     fn there_is_room(&mut self) {
         self.shell.engine.disk().limit_pages(1_000_000).unwrap();
+        self.tries_at_once();
+    }
+
+    /// Does not wait before it tries the way back.
+    fn tries_at_once(&mut self) {
         self.shell.refuge.back_at = Some(self.shell.outlets.clock.instant());
     }
 

@@ -87,6 +87,7 @@ fn start(path: &Path, (section, url): (&str, &str), now: Ms) -> (Engine, Queues,
     let (store, stop) = (path.to_owned().into(), CancellationToken::new());
     let setup = SenderSetup {
         store,
+        noted_beside: Some(path.into()),
         engine: handle,
         rings,
         clock: Clock::new(),
@@ -94,7 +95,7 @@ fn start(path: &Path, (section, url): (&str, &str), now: Ms) -> (Engine, Queues,
         stop,
     };
     let caller = callers(&config.webhooks).unwrap().remove(0);
-    let tried = tried::open(path, 1).remove(0);
+    let tried = tried::open(Some(path), 1).remove(0);
     let (url, language) = ("http://gateway".into(), Language::English);
     let desk = Desk { zone: jiff::tz::TimeZone::UTC, url, language };
     let task = Task::new(setup, (caller, tried), (&config.webhooks[0], &desk));

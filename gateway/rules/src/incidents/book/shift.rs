@@ -26,6 +26,7 @@ impl Book {
             incidents,
             order: _,
             cause: _,
+            first_came: _,
             past: _,
             newest: _,
             home: _,
