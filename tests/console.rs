@@ -73,7 +73,9 @@ fn a_night_shift() {
     // The connection is cut: it is loud, and nothing is missed when it is back.
     browser.go(&night.gateway.at("/"));
     browser.wait_text("#board", "Smoke", SOON);
-    std::thread::sleep(Duration::from_secs(1));
+    browser.wait_text(".takeover", "Hydrant 3", SOON); // critical water fills the screen, too
+    night.key("a");
+    browser.wait_gone(".takeover", SOON);
     night.gateway.signal("STOP");
     let cut = instant();
     let said = browser.wait_text("#lost", "NOT being alerted", LOUD + Duration::from_secs(2));

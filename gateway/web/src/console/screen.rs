@@ -31,6 +31,7 @@ use super::view::{Oops, View};
 use crate::api::params::Params;
 
 const TITLE: Say = say("Waiting for somebody", "待接警");
+const ONE_FIRE: Say = say("fire", "起火警");
 const FIRES: Say = say("fires", "起火警");
 const CRITICAL: Say = say("critical", "件紧急");
 const SILENCE: Say = say("Silence for a minute", "静音一分钟");
@@ -146,7 +147,7 @@ fn counted(view: &View, found: &LoudIncidents) -> Markup {
             @if found.total >= COUNTED { (view.say(MORE_THAN)) " " (COUNTED - 1) } @else { (found.total) }
             " · " (view.say(TITLE))
         } @else {
-            @if fires > 0 { (fires) " " (view.say(FIRES)) }
+            @if fires > 0 { (fires) " " (view.say(if fires == 1 { ONE_FIRE } else { FIRES })) }
             @if fires > 0 && rest > 0 { " · " }
             @if rest > 0 { (rest) " " (view.say(CRITICAL)) }
         }
@@ -197,7 +198,7 @@ fn card(view: &View, row: &BoardRow, known: &evidence::KnownFacts) -> Markup {
             (told::phone(view, &known.found))
             (told::told(view, &known.found))
             @if incident.class == Class::Fire {
-                section aria-label=(view.say(WATER)) {
+                section.near aria-label=(view.say(WATER)) {
                     h3 { (view.say(WATER)) }
                     @match water_note(view, incident) {
                         Some(note) => { p { strong { (note) } } }
