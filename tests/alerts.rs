@@ -17,7 +17,7 @@ use standpipe_tests::gateway::{Gateway, TOKEN};
 use standpipe_tests::process::{Process, free_port, server};
 use standpipe_tests::receiver::{Posted, WebhookEnd};
 use standpipe_tests::station::Station;
-use standpipe_tests::{now, town, wait_for};
+use standpipe_tests::{CLOSES, now, town, wait_for};
 
 /// The secret of every robot here.
 const SECRET: &str = "SEC-of-the-robot";
@@ -361,7 +361,7 @@ fn a_fire_is_a_valid_cap_alert_and_the_next_page_updates_it() {
         false,
         &json!({"condition": "smoke", "active": false, "ts": standpipe_tests::now()}),
     );
-    wait_for("its end", Duration::from_secs(5), || {
+    wait_for("its end", CLOSES, || {
         let answer = night.gateway.get(&format!("incidents/{incident}"));
         (answer["state"] == "closed").then_some(())
     });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use standpipe_tests::browser::Window;
 use standpipe_tests::night::Night;
-use standpipe_tests::{instant, now, wait_for};
+use standpipe_tests::{CLOSES, instant, now, wait_for};
 
 const SOON: Duration = Duration::from_secs(5);
 /// From the broker to somebody's eyes.
@@ -50,7 +50,7 @@ fn a_night_shift() {
     let id = night.fire();
 
     // One key takes it; the sound ends; who did it is written down.
-    browser.press("a");
+    night.key("a");
     browser.wait_gone(".takeover", SOON);
     browser.wait_text("#board", "Acknowledged", SOON);
     wait_for("silence", SOON, || {
@@ -58,7 +58,7 @@ fn a_night_shift() {
     });
     browser.click(".incident a.title");
     browser.wait_text("ol.trail", "shown on a screen", SOON);
-    browser.click("button.act.dispatch");
+    night.click("button.act.dispatch");
     let trail = browser.wait_text("ol.trail", "dispatched", SOON);
     assert!(trail.contains("acknowledged") && trail.contains("li"), "{trail}");
 
@@ -73,7 +73,9 @@ fn a_night_shift() {
     // The connection is cut: it is loud, and nothing is missed when it is back.
     browser.go(&night.gateway.at("/"));
     browser.wait_text("#board", "Smoke", SOON);
-    std::thread::sleep(Duration::from_secs(1));
+    browser.wait_text(".takeover", "Hydrant 3", SOON); // critical water fills the screen, too
+    night.key("a");
+    browser.wait_gone(".takeover", SOON);
     night.gateway.signal("STOP");
     let cut = instant();
     let said = browser.wait_text("#lost", "NOT being alerted", LOUD + Duration::from_secs(2));
@@ -82,7 +84,7 @@ fn a_night_shift() {
     night.gateway.signal("CONT");
     browser.wait_gone("#lost", LOUD);
     browser.wait_text(".takeover", "House 6", LOUD);
-    browser.press("a");
+    night.key("a");
     browser.wait_gone(".takeover", SOON);
 
     // It is over.
@@ -93,8 +95,11 @@ fn a_night_shift() {
     browser.fill("#note", "kitchen, put out");
     browser.click("#note-form button");
     browser.wait_text("ol.trail", "kitchen, put out", SOON);
-    browser.click("button.act.resolve");
-    browser.wait_text(".head", "Closed", SOON);
+    night.click("button.act.resolve");
+    browser.wait_text("dialog", "Is it over?", SOON);
+    browser.click("dialog button.act.resolve");
+    browser.wait_text(".head", "Resolved", SOON);
+    browser.wait_text(".head", "Closed", CLOSES);
     assert!(browser.wait(".head", SOON).contains("fire"), "its outcome");
     browser.wait_gone("#note-form", SOON);
 
@@ -224,7 +229,7 @@ fn an_exercise_is_unmistakable_and_work_is_shown_where_the_crew_looks() {
     // What is in earnest fills the screen all the same.
     night.smoke("S-3", true);
     browser.wait_text(".takeover", "House 3", SOON);
-    browser.press("a");
+    night.key("a");
     browser.wait_gone(".takeover", SOON);
 
     browser.go(&night.gateway.at("/maintenance"));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use standpipe_tests::broker::Broker;
 use standpipe_tests::gateway::{Gateway, in_rescue};
 use standpipe_tests::station::{ShownIncident, Station};
-use standpipe_tests::{now, town};
+use standpipe_tests::{CLOSES, now, town};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -120,7 +120,7 @@ fn a_fire_is_paged_with_its_water_and_closed_by_a_person() {
     night.terminal.act("t-1", &id, "resolve");
     night
         .terminal
-        .wait("the emptied topic", SOON, |shown| shown.incident == id && shown.body.is_null());
+        .wait("the emptied topic", CLOSES, |shown| shown.incident == id && shown.body.is_null());
     let closed = night.gateway.get(&format!("incidents/{id}"));
     assert_eq!((&closed["state"], &closed["outcome"]), (&json!("closed"), &json!("fire")));
     let hops: Vec<&str> = closed["trail"]

@@ -16,7 +16,7 @@ use standpipe_machine::clock::Clock;
 use standpipe_tests::broker::Broker as Mosquitto;
 use standpipe_tests::client::{Client, Heard};
 use standpipe_tests::receiver::{Posted, WebhookEnd};
-use standpipe_tests::{http, instant, wait_for};
+use standpipe_tests::{CLOSES, http, instant, wait_for};
 use tempfile::TempDir;
 
 /// How long anything may take.
@@ -168,7 +168,7 @@ fn a_closed_incident_is_shown_once_more_and_its_topic_emptied() {
     town.act(&id, "false_alarm");
     let mut states = Vec::new();
     loop {
-        let heard = onlooker.hear();
+        let heard = onlooker.next(CLOSES).expect("a message");
         if heard.payload.is_empty() {
             break;
         }

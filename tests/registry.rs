@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use standpipe_tests::broker::Broker;
 use standpipe_tests::gateway::{Gateway, TOKEN};
 use standpipe_tests::station::Station;
-use standpipe_tests::{http, now, town, wait_for};
+use standpipe_tests::{CLOSES, http, now, town, wait_for};
 
 const SOON: Duration = Duration::from_secs(20);
 /// Faults of the largest bad file here.
@@ -165,7 +165,8 @@ fn a_person_may_close_it_until_the_next_start_finds_the_file_bad_again() {
     let id = town.incidents()[0]["id"].as_str().unwrap().to_owned();
     let close = json!({"action": "resolve", "by": "王芳", "note": "下周修正"});
     let (status, answer) = town.gateway.post(&format!("incidents/{id}/actions"), &close);
-    assert_eq!((status, &answer["state"]), (200, &json!("closed")), "{answer}");
+    assert_eq!((status, &answer["state"]), (200, &json!("resolved")), "{answer}");
+    wait_for("its end", CLOSES, || (town.incidents()[0]["state"] == "closed").then_some(()));
     town.wait_ready_and(&json!([]));
     assert!(!town.page("/", "zh").contains("台账未导入"));
     town.restart_with(bad);

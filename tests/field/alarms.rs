@@ -3,6 +3,8 @@
 
 use serde_json::{Value, json};
 
+use standpipe_tests::CLOSES;
+
 use super::site::{FieldSite, QUIET, SOON, devices, says, settles, told};
 
 /// A body of another maker's device, or a variant of our own; what its detector is told as.
@@ -158,7 +160,7 @@ fn it_changes_no_fire_and_sounds_again_only_after_it_was_closed() {
     assert_eq!(site.incidents("S-1").len(), 2, "a fire, and an alarm nobody can read");
 
     site.acts(&first["id"], "resolve");
-    settles(SOON, || {
+    settles(CLOSES, || {
         let closed = site.incident(&first["id"]);
         (closed["state"] != "closed")
             .then(|| format!("closed by a person: {closed}"))

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use standpipe_tests::instant;
 use standpipe_tests::receiver::{Posted, WebhookEnd};
+use standpipe_tests::{CLOSES, instant};
 
 use super::site::{FieldSite, QUIET, SOON, devices, has, says, settles};
 
@@ -157,7 +157,7 @@ fn one_flapping_detector_is_one_fire_until_a_person_closes_it() {
 
     smoke("S-1", false);
     site.acts(&fire["id"], "false_alarm");
-    settles(SOON, || {
+    settles(CLOSES, || {
         let closed = site.incident(&fire["id"]);
         (closed["state"] != "closed").then(|| format!("{closed}")).into_iter().collect()
     });

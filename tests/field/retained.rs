@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use standpipe_tests::CLOSES;
+
 use super::site::{FieldSite, QUIET, SOON, devices, has, says, settles};
 
 const SMOKE: &str = r#"{"condition":"smoke","active":true}"#;
@@ -37,7 +39,7 @@ fn a_retained_alarm_whose_fire_was_closed_pages_nobody_again() {
     let before = site.gateway.incident("the fire", SOON, is_fire);
     site.says("t-1/S-1/alarm", r#"{"condition":"smoke","active":false}"#);
     site.acts(&before["id"], "false_alarm");
-    settles(SOON, || {
+    settles(CLOSES, || {
         let state = site.incident(&before["id"])["state"].clone();
         (state != "closed").then(|| format!("closed by a person: {state}")).into_iter().collect()
     });

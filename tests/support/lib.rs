@@ -50,6 +50,9 @@ pub fn instant() -> Instant {
     Instant::now()
 }
 
+/// Within this an incident is closed that a person ended: for 30 s they can take it back.
+pub const CLOSES: Duration = Duration::from_secs(45);
+
 /// Asks again and again until there is an answer.
 ///
 /// # Panics

@@ -48,7 +48,9 @@ impl Night {
         let night = Self { browser, gateway, devices, broker, _dir: dir };
         night.sign_in_as("admin", &night.gateway.password());
         night.browser.go(&night.gateway.at("/language?to=en&back=/accounts"));
-        for (name, role) in [("li", "officer"), ("zhang", "crew")] {
+        for (name, role) in
+            [("li", "officer"), ("zhang", "crew"), ("gao", "viewer"), ("sun", "device_manager")]
+        {
             night.browser.fill("#new-name", name);
             night.browser.fill("#new-password", PASSWORD);
             let choose = format!(
@@ -93,6 +95,28 @@ impl Night {
     /// A detector says that it smells smoke, or does no more.
     pub fn smoke(&self, device: &str, active: bool) {
         self.says(device, "alarm", json!({"condition": "smoke", "active": active}));
+    }
+
+    /// Presses keys once the card under the hand has been there long enough for one to act.
+    pub fn key(&self, keys: &str) {
+        std::thread::sleep(Duration::from_millis(1_100));
+        self.browser.press(keys);
+    }
+
+    /// Clicks once what is under the finger has been there long enough for it to act.
+    pub fn click(&self, selector: &str) {
+        self.browser.wait(selector, SOON);
+        std::thread::sleep(Duration::from_millis(1_100));
+        self.browser.click(selector);
+    }
+
+    /// The incidents about a device: where each stands.
+    #[must_use]
+    pub fn states(&self, device: &str) -> Vec<String> {
+        let all = self.gateway.get("incidents?per_page=200");
+        let all = all["items"].as_array().cloned().unwrap_or_default();
+        let of = all.iter().filter(|incident| incident["device"]["id"] == device);
+        of.map(|incident| incident["state"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// The id of the fire that there is.

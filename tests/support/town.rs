@@ -5,12 +5,12 @@ use std::fmt::Write;
 /// One district and `stations` townships.
 #[must_use]
 pub fn stations(stations: usize) -> String {
-    let mut text = "id,name,level,parent,lat,lon\n\
-                    district,District,district,,29.40,106.54\n"
+    let mut text = "id,name,level,parent,lat,lon,phone\n\
+                    district,District,district,,29.40,106.54,119\n"
         .to_owned();
     for n in 1..=stations {
         let lon = 106.50 + n as f64 * 0.02;
-        let _ = writeln!(text, "t-{n},Township {n},township,district,29.38,{lon}");
+        let _ = writeln!(text, "t-{n},Township {n},township,district,29.38,{lon},023-6621 000{n}");
     }
     text
 }

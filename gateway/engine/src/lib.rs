@@ -520,7 +520,7 @@ fn log_refused(it: &RefusedAction) {
         Refused::Unregistered | Refused::NotTold | Refused::NotAllowed => {
             tracing::warn!(%actor, ?by, %incident, ?kind, "an action was refused: {why}");
         }
-        Refused::Unknown | Refused::NotNow { .. } => {
+        Refused::Unknown | Refused::Changed | Refused::NotNow { .. } => {
             tracing::info!(%actor, ?by, %incident, ?kind, "an action was refused: {why}");
         }
     }

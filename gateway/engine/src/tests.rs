@@ -345,6 +345,7 @@ fn an_ask_is_answered_when_it_is_kept() {
         kind: ActionKind::Acknowledge,
         by: "Li".into(),
         note: "".into(),
+        seen: "".into(),
     };
     bench.engine.take(Input::Act { actor: Actor::admin("admin").into(), action }.asked(reply), T0);
     let (reply, mut place) = oneshot::channel();

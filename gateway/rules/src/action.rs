@@ -16,6 +16,9 @@ pub struct Action {
     pub by: Box<str>,
     #[serde(default)]
     pub note: Box<str>,
+    /// The `version` of the incident that was on the screen; empty: it is done whatever was shown.
+    #[serde(default)]
+    pub seen: Box<str>,
 }
 
 /// The actions of the contract.
@@ -36,6 +39,27 @@ pub enum ActionKind {
     Resolve,
     /// There was nothing.
     FalseAlarm,
+    /// The word that it is over is taken back, while it can be.
+    Undo,
+    /// It is not over, or whoever took it can't go: it is to be looked at anew.
+    Reopen,
+}
+
+impl ActionKind {
+    /// Whether it says how an incident ended: done only of what was shown.
+    #[must_use]
+    pub const fn ends(self) -> bool {
+        match self {
+            Self::Resolve | Self::FalseAlarm => true,
+            Self::Shown
+            | Self::Acknowledge
+            | Self::Dispatch
+            | Self::Arrive
+            | Self::Comment
+            | Self::Undo
+            | Self::Reopen => false,
+        }
+    }
 }
 
 /// Who acts, as the gateway knows them.
@@ -74,16 +98,19 @@ impl AccountRole {
     #[must_use]
     #[rustfmt::skip] // a table should look like one
     pub const fn may(self, action: ActionKind) -> bool {
-        use ActionKind::{Acknowledge, Arrive, Comment, Dispatch, FalseAlarm, Resolve, Shown};
+        use ActionKind::{Acknowledge, Arrive, Comment, Dispatch, FalseAlarm, Reopen, Resolve, Shown, Undo};
         match (self, action) {
             (Self::Viewer, Shown)                                                      => true,
-            (Self::Viewer, Acknowledge | Dispatch | Arrive | Comment | Resolve | FalseAlarm) => false,
+            (Self::Viewer, Acknowledge | Dispatch | Arrive | Comment)                  => false,
+            (Self::Viewer | Self::Crew | Self::DeviceManager,
+             Resolve | FalseAlarm | Undo | Reopen)                                     => false,
             (Self::Crew, Shown | Acknowledge | Arrive | Comment)                       => true,
-            (Self::Crew, Dispatch | Resolve | FalseAlarm)                              => false,
+            (Self::Crew, Dispatch)                                                     => false,
             (Self::DeviceManager, Shown | Comment)                                     => true,
-            (Self::DeviceManager, Acknowledge | Dispatch | Arrive | Resolve | FalseAlarm) => false,
+            (Self::DeviceManager, Acknowledge | Dispatch | Arrive)                     => false,
             (Self::Officer | Self::Admin,
-             Shown | Acknowledge | Dispatch | Arrive | Comment | Resolve | FalseAlarm)  => true,
+             Shown | Acknowledge | Dispatch | Arrive | Comment
+                 | Resolve | FalseAlarm | Undo | Reopen)                               => true,
         }
     }
 }
@@ -144,4 +171,7 @@ pub enum Refused {
     /// Not while it stands there.
     #[error("the incident is {}: look at it again", state.as_str())]
     NotNow { state: State },
+    /// What was on the screen is not how it is: state, severity, conditions, detectors or floors.
+    #[error("the incident changed since it was shown: look at it again")]
+    Changed,
 }

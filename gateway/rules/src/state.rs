@@ -15,7 +15,7 @@ pub enum State {
     Open,
     /// Somebody has.
     Acknowledged,
-    /// A person says it is done, and it is still true.
+    /// A person says it is done: it is still true, or can still be taken back.
     Resolved,
     /// Water is back; the evidence that it stays is being collected.
     Verifying,
@@ -100,11 +100,12 @@ pub enum IncidentEvent {
     Worked,
     /// A person or a terminal adds to its trail.
     Noted,
-    /// A person says it is done; it is still true.
+    /// A person says it is done.
     Done,
-    /// A person says it is done; the water is back, or nothing is known of it.
+    /// A person said it is done, and nobody took it back; the water is back, or nothing is known of it.
     Repaired,
-    /// A person says it is done; nothing of it is true any more, and nothing is to be proved.
+    /// A person said it is done, and nobody took it back; nothing of it is true any more, and nothing is
+    /// to be proved.
     Finished,
     /// Water is back by itself.
     Eased,
@@ -115,6 +116,10 @@ pub enum IncidentEvent {
     Ended,
     /// The evidence is complete.
     Proven,
+    /// A person takes back that it is over: it stands where it stood.
+    Undone(State),
+    /// A person says that it must be looked at anew.
+    Reopened,
 }
 
 /// Every transition there is; `None`: not now, nothing changes. A new state or event does not
@@ -122,7 +127,9 @@ pub enum IncidentEvent {
 #[rustfmt::skip] // a table should look like one
 #[must_use]
 pub const fn step(state: State, event: IncidentEvent) -> Option<State> {
-    use IncidentEvent::{Calmed, Done, Eased, Ended, Finished, Found, Noted, Proven, Repaired, Taken, Worked};
+    use IncidentEvent::{
+        Calmed, Done, Eased, Ended, Finished, Found, Noted, Proven, Reopened, Repaired, Taken, Undone, Worked,
+    };
     use State::{Acknowledged, Closed, Open, Resolved, Verifying};
     match (state, event) {
         (Open,         Found)    => Some(Open),
@@ -136,6 +143,8 @@ pub const fn step(state: State, event: IncidentEvent) -> Option<State> {
         (Open,         Calmed)   => Some(Open), // it is closed by a person
         (Open,         Ended)    => Some(Closed),
         (Open,         Proven)   => Some(Closed), // evidence came after all
+        (Open,         Undone(_)) => None,
+        (Open,         Reopened) => None, // it is
 
         (Acknowledged, Found)    => Some(Open),
         (Acknowledged, Taken)    => None, // somebody else was first
@@ -148,30 +157,36 @@ pub const fn step(state: State, event: IncidentEvent) -> Option<State> {
         (Acknowledged, Calmed)   => Some(Acknowledged),
         (Acknowledged, Ended)    => Some(Closed),
         (Acknowledged, Proven)   => Some(Closed),
+        (Acknowledged, Undone(_)) => None,
+        (Acknowledged, Reopened) => Some(Open), // whoever took it gives it back
 
         (Resolved,     Found)    => Some(Open),
         (Resolved,     Taken)    => None,
         (Resolved,     Worked)   => None,
         (Resolved,     Noted)    => Some(Resolved),
         (Resolved,     Done)     => None, // said before
-        (Resolved,     Repaired) => None,
-        (Resolved,     Finished) => None,
+        (Resolved,     Repaired) => Some(Verifying), // nobody took it back
+        (Resolved,     Finished) => Some(Closed),
         (Resolved,     Eased)    => Some(Verifying),
         (Resolved,     Calmed)   => Some(Closed), // the person has spoken already
         (Resolved,     Ended)    => Some(Closed),
-        (Resolved,     Proven)   => None, // still true
+        (Resolved,     Proven)   => Some(Closed),
+        (Resolved,     Undone(before)) => Some(before),
+        (Resolved,     Reopened) => Some(Open),
 
         (Verifying,    Found)    => Some(Open),
         (Verifying,    Taken)    => None,
         (Verifying,    Worked)   => Some(Verifying), // a crew that arrives after the water
         (Verifying,    Noted)    => Some(Verifying),
-        (Verifying,    Done)     => None, // nothing of it is true
+        (Verifying,    Done)     => Some(Resolved), // until nobody can take it back any more
         (Verifying,    Repaired) => Some(Verifying),
         (Verifying,    Finished) => Some(Closed),
         (Verifying,    Eased)    => None, // it was clear
         (Verifying,    Calmed)   => None, // only water verifies
         (Verifying,    Ended)    => Some(Closed),
         (Verifying,    Proven)   => Some(Closed),
+        (Verifying,    Undone(_)) => None,
+        (Verifying,    Reopened) => Some(Open),
 
         (Closed,       Found)    => None, // a new incident
         (Closed,       Taken)    => None,
@@ -184,5 +199,7 @@ pub const fn step(state: State, event: IncidentEvent) -> Option<State> {
         (Closed,       Calmed)   => None,
         (Closed,       Ended)    => None,
         (Closed,       Proven)   => None,
+        (Closed,       Undone(_)) => None,
+        (Closed,       Reopened) => None,
     }
 }

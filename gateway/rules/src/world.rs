@@ -25,7 +25,7 @@ use crate::detect::{BadMemory, HydrantNow, Memory, Watch};
 use crate::fact::Subject;
 use crate::incidents::{
     Action, Actor, Announcement, BadAnnouncement, Book, BookView, BulletinWork, Cause, IdSecret,
-    IncidentId, Plan, ReceiverNews, Refused, Said, Saved, State, WINDOWS_MOST, bulletins,
+    IncidentId, Plan, ReceiverNews, Refused, Said, Saved, WINDOWS_MOST, bulletins,
 };
 use crate::orders::{Of, Order, OrderRefused, Orders, SavedOrders, Wished};
 use crate::registry::{Device, DeviceIx, Registry};
@@ -371,6 +371,7 @@ impl World {
         let (watch, book) = (&self.watch, &mut self.book);
         view(watch, |view| book.tick(view, now, out));
         self.ask_for_evidence(first, now, out);
+        self.doubt_ends_with_its_incident(out);
         self.orders.tick(&self.watch.registry, now, out);
     }
 
@@ -585,7 +586,7 @@ impl World {
         let changed: Vec<IncidentId> = out.incidents.get(first..).unwrap_or(&[]).to_vec();
         for incident in changed.into_iter().filter_map(|id| self.book.get(id)) {
             if let (Class::Water, Subject::Device(ix)) = (incident.class, &incident.subject) {
-                let wanted = incident.state == State::Verifying;
+                let wanted = incident.verifies();
                 self.watch.verify(*ix, wanted, now, out);
             }
         }

@@ -59,6 +59,8 @@ struct IncidentFacts {
     conditions: Vec<Condition>,
     #[serde(default)]
     device: Option<SubjectDevice>,
+    #[serde(default)]
+    state: String,
     /// It is no incident, as far as anybody counts them.
     #[serde(default)]
     exercise: bool,
@@ -157,15 +159,16 @@ impl Records {
 /// A change of an incident as a record; `None` when its state did not change, and for a test or an
 /// exercise.
 fn incident(change: &TrailChange) -> Option<Record> {
+    let about: IncidentFacts = serde_json::from_str(&change.wire).unwrap_or_default();
     let state = match &*change.hop {
         "raised" | "reopened" => "open",
         "acknowledged" => "acknowledged",
-        "resolved" => "resolved",
+        "resolved" | "false_alarm" => "resolved",
+        "undone" => &*about.state, // where it stood before
         "verifying" => "verifying",
         "closed" => "closed",
         _ => return None,
     };
-    let about: IncidentFacts = serde_json::from_str(&change.wire).unwrap_or_default();
     let device = about.device.map_or_else(String::new, |device| device.id);
     if about.exercise || selftest::is_detector(&device) {
         return None;

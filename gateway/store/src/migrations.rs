@@ -6,7 +6,7 @@ use super::StoreError;
 use super::migrate::{self, MigrateError};
 
 /// Every migration there is; the first is number 1. Files that were released never change.
-const ALL: [&str; 14] = [
+const ALL: [&str; 15] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_orders.sql"),
     include_str!("migrations/0003_bulletins.sql"),
@@ -21,6 +21,7 @@ const ALL: [&str; 14] = [
     include_str!("migrations/0012_parts.sql"),
     include_str!("migrations/0013_receipts.sql"),
     include_str!("migrations/0014_given_up.sql"),
+    include_str!("migrations/0015_fire_screen.sql"),
 ];
 
 /// The layout that this version writes.

@@ -199,6 +199,8 @@ pub fn hop(code: &str) -> Say {
         "arrived" => say("arrived", "到场"),
         "commented" => say("note", "备注"),
         "resolved" => say("resolved", "处置完毕"),
+        "false_alarm" => say("false alarm", "判为误报"),
+        "undone" => say("taken back", "撤销"),
         "verifying" => say("verifying", "开始复查"),
         "reopened" => say("opened again", "重新打开"),
         "forgotten" => say("nothing done for too long", "长时间未处理"),

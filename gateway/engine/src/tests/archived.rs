@@ -19,11 +19,13 @@ fn over_and_open() -> (Bench, IncidentId, IncidentId) {
     bench.commit(T0 + 20);
     let over = bench.engine.world().book.open().next().unwrap().id;
     bench.says("a/S-1/alarm", r#"{"condition":"smoke","active":false}"#, T0 + 30, 2);
-    bench.commit(CLOSED - 10);
+    bench.commit(CLOSED - 40_000);
     let (kind, by, note) = (ActionKind::Resolve, "Li".into(), "".into());
-    let action = Action { incident: over, kind, by, note };
+    let action = Action { incident: over, kind, by, note, seen: "".into() };
     let actor = Actor::admin("admin").into();
-    bench.engine.take(Input::Act { actor, action }.at(CLOSED), CLOSED);
+    let said = CLOSED - 30_000; // until it closes it can be taken back
+    bench.engine.take(Input::Act { actor, action }.at(said), said);
+    bench.commit(CLOSED);
     bench.says("b/S-2/alarm", r#"{"condition":"smoke","active":true}"#, CLOSED + 60, 3);
     bench.commit(CLOSED + 70);
     let fires = bench.engine.world().book.open();

@@ -267,9 +267,16 @@ impl Life {
             ActionKind::Resolve,
             ActionKind::FalseAlarm,
             ActionKind::Shown,
+            ActionKind::Undo,
+            ActionKind::Reopen,
         ];
-        let action =
-            Action { incident, kind: kinds[pick(7)], by: "Li".into(), note: "on the way".into() };
+        let action = Action {
+            incident,
+            kind: kinds[pick(9)],
+            by: "Li".into(),
+            note: "on the way".into(),
+            seen: "".into(),
+        };
         let digest = if even {
             json!({"made": {"told": {"day": "2025-11-24", "to": at}, "owed": [["w", "{}"]]}})
         } else {

@@ -86,7 +86,7 @@ impl Bench {
     }
 
     fn acts(&mut self, incident: IncidentId, kind: ActionKind, note: &str, at: Ms) {
-        let action = Action { incident, kind, by: "Li".into(), note: note.into() };
+        let action = Action { incident, kind, by: "Li".into(), note: note.into(), seen: "".into() };
         let (reply, mut answer) = oneshot::channel();
         let actor = Actor::admin("admin");
         self.engine.take(Input::Act { actor: actor.into(), action }.asked(reply), at);

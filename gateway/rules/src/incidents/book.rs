@@ -334,12 +334,16 @@ impl Book {
 
     /// Puts an incident into its place, with its timer and everything it is found by.
     pub(super) fn set(&mut self, mut incident: Incident) {
+        if incident.state != State::Resolved {
+            incident.decided = None;
+        }
         incident.next_step_at = self.due(&incident);
         let timers = [
             incident.next_step_at,
             incident.muted_until(),
             incident.held_until(),
             incident.settles_at,
+            incident.undo_until(),
             incident.confirm_by(),
         ];
         incident.timer =

@@ -51,11 +51,28 @@ impl Coordinates {
         atan2(east, north).to_degrees().rem_euclid(360.0)
     }
 
+    /// Metres and bearing as people read them.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "0 to 20,000 km; 0 to 359°"
+    )]
+    pub(super) fn way(self, to: Self) -> (u32, u16) {
+        (self.metres(to).round() as u32, self.bearing(to).round() as u16 % 360)
+    }
+
     /// On a ball of radius 1: straight distances there are in the order of those on the ground.
     pub(super) fn on_ball(self) -> [f64; 3] {
         let (lat, lon) = (self.lat.to_radians(), self.lon.to_radians());
         [cos(lat) * cos(lon), cos(lat) * sin(lon), sin(lat)]
     }
+}
+
+/// How far, m, and in which direction, degrees from north, it is from one place to another; each
+/// latitude and longitude.
+#[must_use]
+pub fn way((lat, lon): (f64, f64), (to_lat, to_lon): (f64, f64)) -> (u32, u16) {
+    Coordinates { lat, lon }.way(Coordinates { lat: to_lat, lon: to_lon })
 }
 
 /// The straight way on a ball of radius 1 between places that are so many metres apart.

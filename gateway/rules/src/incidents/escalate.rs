@@ -126,7 +126,9 @@ impl Book {
     /// What is due about one incident.
     fn wake(&mut self, cx: &mut Cx, id: IncidentId) {
         let Some(mut incident) = self.take(id) else { return };
-        if incident.confirm_by().is_some_and(|at| at <= cx.now) {
+        if incident.undo_until().is_some_and(|at| at <= cx.now) {
+            return self.decision_stands(cx, incident);
+        } else if incident.confirm_by().is_some_and(|at| at <= cx.now) {
             return self.confirmation_is_due(cx, incident);
         } else if incident.muted_until().is_some_and(|at| at <= cx.now) {
             match self.believed(cx, incident) {
@@ -165,7 +167,7 @@ impl Book {
         incident.late_s = late_s;
         (incident.step, incident.repeat, incident.work_until) = (0, 0, 0);
         incident.confirm_by = None;
-        incident.verdict = None;
+        (incident.verdict, incident.decided, incident.settles_at) = (None, None, None);
         incident.told.clear();
         incident.held.clear();
         incident.boards.extend(incident.homes.iter().cloned());

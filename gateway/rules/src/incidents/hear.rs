@@ -172,6 +172,7 @@ impl Book {
             sounded: self.carried(raised),
             held: Vec::new(),
             settles_at: None,
+            decided: None,
             confirm_by: None,
             timer: None,
         }
@@ -272,13 +273,27 @@ impl Book {
             self.publish(cx, incident);
             return;
         }
+        if incident.decided.is_some() {
+            return self.publish(cx, incident); // whoever spoke may take it back
+        }
+        self.ceased(cx, incident, (&key.0, key.1), at);
+    }
+
+    /// Nothing of it is true any more: what was so last is what ended then.
+    pub(super) fn ceased(
+        &mut self,
+        cx: &mut Cx,
+        mut incident: Incident,
+        (subject, condition): (&Subject, Condition),
+        at: Ms,
+    ) {
         let event = match incident.class {
             _ if incident.quiet().is_some() || incident.verdict == Some(Outcome::FalseAlarm) => {
                 IncidentEvent::Ended
             }
             Class::Fire => IncidentEvent::Calmed,
             Class::Water => IncidentEvent::Eased,
-            Class::Upkeep if is_over_when_mended(key.1) => IncidentEvent::Ended,
+            Class::Upkeep if is_over_when_mended(condition) => IncidentEvent::Ended,
             Class::Upkeep if incident.wants_answer() => {
                 self.attach(cx, &mut incident, None); // nothing stands for what is over
                 IncidentEvent::Calmed
@@ -286,7 +301,7 @@ impl Book {
             Class::Upkeep | Class::Blind => IncidentEvent::Ended,
         };
         if event == IncidentEvent::Ended && incident.state != State::Resolved {
-            self.calms_down(cx, incident, (&key.0, key.1), at);
+            self.calms_down(cx, incident, (subject, condition), at);
         } else {
             self.goes(cx, incident, event);
         }

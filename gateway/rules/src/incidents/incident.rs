@@ -125,6 +125,23 @@ impl Member {
     }
 }
 
+/// A person's word that it is over, as long as it can be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// Until when that is.
+    pub until: Ms,
+    /// Where it stood before.
+    pub before: State,
+    /// What was said of it before.
+    pub verdict: Option<Outcome>,
+    /// Whether anything of it was true then.
+    pub active: bool,
+    /// When it would have ended by itself.
+    pub settles_at: Option<Ms>,
+    /// The evidence that it is good again came meanwhile.
+    pub proven: bool,
+}
+
 /// One incident. Serialised whole, it is what the store keeps as `inner`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
@@ -217,6 +234,9 @@ pub struct Incident {
     /// When it ends by itself if nothing of it comes back.
     #[serde(default)]
     pub(super) settles_at: Option<Ms>,
+    /// A person said that it is over, and may still take it back.
+    #[serde(default)]
+    pub(super) decided: Option<Decided>,
     /// Until when a receiver of this episode must have confirmed its page.
     #[serde(default)]
     pub(super) confirm_by: Option<Ms>,
@@ -285,6 +305,19 @@ impl Incident {
     /// When it is looked at whether anybody has confirmed a page: while nobody has taken it.
     pub(super) fn confirm_by(&self) -> Option<Ms> {
         self.confirm_by.filter(|_| self.state == State::Open)
+    }
+
+    /// Until when a person's word that it is over can be taken back.
+    #[must_use]
+    pub fn undo_until(&self) -> Option<Ms> {
+        self.decided.map(|decided| decided.until)
+    }
+
+    /// Whether evidence is collected that its water stays: also while a person's word that it is over
+    /// can be taken back.
+    #[must_use]
+    pub fn verifies(&self) -> bool {
+        self.decided.map_or(self.state, |decided| decided.before) == State::Verifying
     }
 
     /// Whether it is about the gateway, or what it sends its pages with: it says so in words.

@@ -60,6 +60,7 @@ mod route;
 mod title;
 mod unreadable;
 mod verify;
+mod version;
 mod wire;
 
 #[cfg(test)]
@@ -77,6 +78,7 @@ pub use bundle::{
     BundledPage, CountedStation, ListedMember, MEMBERS_LISTED, NAMED, NamedMember, WireBundle,
 };
 pub use damp::{Flaps, Held, Sounded};
+pub use distance::way;
 pub use ids::{Cause, IdSecret, is_believable};
 pub use incident::{Incident, Member, Quiet, Rank};
 pub use mute::{Announced, Window};

@@ -226,11 +226,6 @@ impl Book {
 }
 
 /// One line of the list.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "0 to 20,000 km; 0 to 359°"
-)]
 fn shown(
     registry: &Registry,
     fire: Coordinates,
@@ -238,12 +233,12 @@ fn shown(
     state: HydrantNow,
 ) -> Option<NearHydrant> {
     let device = registry.device(ix)?;
-    let place = Coordinates::of(device)?;
+    let (distance_m, bearing_deg) = fire.way(Coordinates::of(device)?);
     Some(NearHydrant {
         id: device.id.clone(),
         name: device.name.clone(),
-        distance_m: fire.metres(place).round() as u32,
-        bearing_deg: fire.bearing(place).round() as u16 % 360,
+        distance_m,
+        bearing_deg,
         pressure_kpa: state.pressure_kpa,
         measured_at: state.measured_at,
         trust: state.trust,

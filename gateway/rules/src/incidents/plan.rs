@@ -20,12 +20,20 @@ pub struct Plan {
     /// When no receiver of a page that escalates has confirmed it for so long, the next step comes at
     /// once, s; 0: it never does.
     pub confirm_s: u32,
+    /// For so long a person's word that it is over can be taken back, and nothing is closed, s.
+    #[serde(default = "undo_s")]
+    pub undo_s: u32,
     /// Somebody who was sent, or is there, is left in peace for this long, s.
     pub worked_s: u32,
     /// Covered time that proves a hydrant good again, h.
     pub verify_hours: u32,
     /// Everyone who is told by webhook.
     pub webhooks: Vec<Route>,
+}
+
+/// Longer than a slip takes to be noticed, and short beside the way to a fire.
+const fn undo_s() -> u32 {
+    30
 }
 
 /// Times of one severity, s; 0: never.
@@ -49,6 +57,7 @@ impl Default for Plan {
             warning: Steps::default(),
             absent_s: 90,
             confirm_s: 10,
+            undo_s: undo_s(),
             worked_s: 4 * 3_600,
             verify_hours: 24,
             webhooks: Vec::new(),

@@ -236,7 +236,8 @@ impl<'a> PreviewRun<'a> {
     /// Somebody takes it.
     fn take(&mut self, incident: IncidentId) {
         let kind = ActionKind::Acknowledge;
-        let action = Action { incident, kind, by: "preview".into(), note: Box::default() };
+        let action =
+            Action { incident, kind, by: "preview".into(), note: Box::default(), seen: "".into() };
         self.happens(|book, view, now, out| {
             // Only what is open can be taken: nothing else stands in this book.
             let _ = book.act(view, (&Actor::admin("preview"), &action), now, out);

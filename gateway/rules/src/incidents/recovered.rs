@@ -77,6 +77,7 @@ impl Incident {
             sounded: Vec::new(),
             held: Vec::new(),
             settles_at: None,
+            decided: None,
             confirm_by: None,
             timer: None,
             subject,

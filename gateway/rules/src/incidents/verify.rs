@@ -22,16 +22,17 @@ impl Book {
 
     /// The evidence is complete.
     pub(super) fn verified(&mut self, cx: &mut Cx, device: DeviceIx) {
-        if let Some(incident) = self.quenched(device).and_then(|id| self.take(id)) {
-            self.goes(cx, incident, IncidentEvent::Proven);
+        let Some(mut incident) = self.quenched(device).and_then(|id| self.take(id)) else { return };
+        if let Some(decided) = &mut incident.decided {
+            decided.proven = true; // whoever spoke may take it back
+            return self.keep(incident, cx.out);
         }
+        self.goes(cx, incident, IncidentEvent::Proven);
     }
 
     /// The evidence broke off: somebody has to look.
     pub(super) fn unverified(&mut self, cx: &mut Cx, device: DeviceIx) {
-        let verifying = |id: &IncidentId| {
-            self.get(*id).is_some_and(|incident| incident.state == State::Verifying)
-        };
+        let verifying = |id: &IncidentId| self.get(*id).is_some_and(Incident::verifies);
         let id = self.quenched(device).filter(verifying);
         let Some(mut incident) = id.and_then(|id| self.take(id)) else { return };
         incident.severity = Severity::Warning;

@@ -228,6 +228,16 @@ pub struct WireIncident {
     /// How many detectors say so; 0 of anything but a fire.
     #[serde(default, skip_serializing_if = "is_none_at_all")]
     pub detectors: u32,
+    /// On which floors detectors are in alarm, as people write them; none of anything but a fire.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub floors: Vec<Box<str>>,
+    /// Until when [`super::ActionKind::Undo`] takes back that it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_until: Option<Ms>,
+    /// Changes with what people decide by; an action sends it back as `seen`. Empty: it was written
+    /// before there were versions.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub version: Box<str>,
     /// False: it is in the gateway's memory alone, whose disk takes nothing, as long as it was not sent
     /// again without this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -470,6 +480,9 @@ impl Incident {
             quiet: self.quiet().map(QuietCode::of),
             reasons: self.reasons(),
             detectors: u32::try_from(detectors).unwrap_or(u32::MAX),
+            floors: self.floors(registry),
+            undo_until: self.undo_until(),
+            version: self.version(registry),
             stored: None,
         };
         wire.title = super::title::of(&wire);

@@ -54,6 +54,8 @@ impl TrailCode {
             | Hop::Dispatched
             | Hop::Arrived
             | Hop::Resolved
+            | Hop::FalseAlarm
+            | Hop::Undone
             | Hop::Bundled
             | Hop::Verifying => None,
         }

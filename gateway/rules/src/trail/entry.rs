@@ -75,6 +75,10 @@ pub enum Hop {
     Commented,
     /// A person says it is done.
     Resolved,
+    /// A person says there was nothing.
+    FalseAlarm,
+    /// A person took back that it is over.
+    Undone,
     /// Evidence is being collected.
     Verifying,
     /// It was opened again: a new episode.
@@ -89,7 +93,7 @@ pub enum Hop {
 
 impl Hop {
     /// All of them, in the order in which they usually come.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Measured,
         Self::Received,
         Self::Raised,
@@ -106,6 +110,8 @@ impl Hop {
         Self::Arrived,
         Self::Commented,
         Self::Resolved,
+        Self::FalseAlarm,
+        Self::Undone,
         Self::Verifying,
         Self::Reopened,
         Self::Forgotten,
@@ -139,6 +145,8 @@ impl Hop {
             Self::Arrived => "arrived",
             Self::Commented => "commented",
             Self::Resolved => "resolved",
+            Self::FalseAlarm => "false_alarm",
+            Self::Undone => "undone",
             Self::Verifying => "verifying",
             Self::Reopened => "reopened",
             Self::Forgotten => "forgotten",

@@ -12,7 +12,7 @@ use super::{Message, owned, repair, shortened};
 
 const ACTION: Words = Words {
     what: "action",
-    hint: "send an object with incident, action and, if known, by, note",
+    hint: "send an object with incident, action and, if known, by, note, seen",
     repaired: Repaired::Reported,
 };
 const PRESENCE: Words =
@@ -24,6 +24,7 @@ struct Act {
     action: ActionKind,
     by: Option<Box<str>>,
     note: Option<Box<str>>,
+    seen: Option<Box<str>>,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +42,7 @@ pub(super) fn action(station: Name, payload: &[u8]) -> Parsed {
             kind: act.action,
             by: shortened(&act.by.unwrap_or_default()),
             note: shortened(&act.note.unwrap_or_default()),
+            seen: shortened(&act.seen.unwrap_or_default()),
         },
     });
     Parsed { message, rejected, repaired, ..Parsed::default() }

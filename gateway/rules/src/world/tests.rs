@@ -76,7 +76,8 @@ fn people_act_by_topic_and_by_hand() {
     let (mut world, mut out) = world();
     world.step(&alarm("S", Condition::Smoke, true), T0, &mut out);
     let incident = out.pages[0].incident;
-    let act = |kind| Action { incident, kind, by: "chief".into(), note: "".into() };
+    let act =
+        |kind| Action { incident, kind, by: "chief".into(), note: "".into(), seen: "".into() };
     let by_topic = Message::Action { station: "T".into(), action: act(ActionKind::Acknowledge) };
     world.step(&by_topic, T0 + 1_000, &mut out);
     assert_eq!(world.book.get(incident).unwrap().state, State::Acknowledged);
@@ -91,6 +92,8 @@ fn people_act_by_topic_and_by_hand() {
         world.act(&Actor::admin("admin"), &act(ActionKind::Resolve), T0 + 5_000, &mut out),
         Ok(())
     );
+    assert_eq!(world.book.get(incident).unwrap().state, State::Resolved, "it may be taken back");
+    world.tick(T0 + 35_000, &mut out);
     assert_eq!(world.book.get(incident).unwrap().state, State::Closed);
     world.committed();
     assert!(world.book.get(incident).is_none(), "it is in the store now");

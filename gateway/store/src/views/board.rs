@@ -1,9 +1,8 @@
-//! The board: open incidents, worst first; what sounds; and the exercise that goes on.
-
-use std::cmp::Reverse;
+//! The board: open incidents, the loud ones that nobody has taken first; and the exercise that goes on.
+//! What fills the screen is in [`super::loud`].
 
 use rusqlite::{Connection, Row};
-use standpipe_rules::incidents::{State, WireIncident};
+use standpipe_rules::incidents::WireIncident;
 
 use super::{all, first, json, station_name};
 use crate::accounts::Area;
@@ -12,19 +11,23 @@ use crate::readers::ReadError;
 /// Incidents on one board at most.
 const ROWS: u32 = 200;
 
-/// Alarms that one answer holds at most.
-pub const ALARMS: usize = 100;
+/// `incident.place` of fires and of critical incidents that nobody has taken,
+pub(super) const FIRE: u8 = 0;
+pub(super) const CRITICAL: u8 = 2;
+/// and of those that somebody has.
+pub(super) const FIRE_TAKEN: u8 = 1;
+pub(super) const CRITICAL_TAKEN: u8 = 3;
 
-/// `incident.place` of fires and of critical incidents that nobody has taken.
-const FIRE: u8 = 0;
-const CRITICAL: u8 = 2;
+/// Every place, in the order of the board: what is loud and nobody has taken stands above all that
+/// somebody has, a main burst above a fire that is taken.
+const ORDER: [u8; 8] = [FIRE, CRITICAL, FIRE_TAKEN, CRITICAL_TAKEN, 4, 5, 6, 7];
 
 /// What is open: how many incidents in all, and the worst.
 #[derive(Clone, Debug)]
 pub struct OpenIncidents {
     /// All of them, also beyond `worst`.
     pub total: u32,
-    /// The worst of them, worst first, at most 200.
+    /// The worst of them, in the board's order and of each kind the newest first, at most 200.
     pub worst: Vec<BoardRow>,
 }
 
@@ -41,7 +44,7 @@ pub struct BoardRow {
 }
 
 /// The columns of [`BoardRow::read`], of `incident i`.
-fn columns() -> String {
+pub(super) fn columns() -> String {
     format!(
         "i.wire, {}, (SELECT {} FROM device d WHERE d.id = json_extract(i.wire, '$.device.id')
              AND NOT json_extract(d.json, '$.claimed'))",
@@ -51,7 +54,7 @@ fn columns() -> String {
 }
 
 impl BoardRow {
-    fn read(row: &Row<'_>) -> Result<Self, ReadError> {
+    pub(super) fn read(row: &Row<'_>) -> Result<Self, ReadError> {
         Ok(Self { incident: json(row, 0)?, station: row.get(1)?, stray: row.get(2)? })
     }
 }
@@ -65,16 +68,20 @@ pub fn open(db: &Connection, area: &Area) -> Result<OpenIncidents, ReadError> {
     let of = format!("FROM incident i WHERE i.place IS NOT NULL AND {}", area.incidents());
     let total = format!("SELECT count(*) {of}");
     let total = db.prepare_cached(&total)?.query_row([area], |row| row.get(0))?;
-    let sql = format!(
-        "SELECT {} FROM incident i WHERE i.id IN (SELECT i.id {of}
-             ORDER BY i.place, i.opened_at DESC, i.number DESC LIMIT {ROWS})",
-        columns()
-    );
-    let mut worst = all(db, &sql, [area], BoardRow::read)?;
-    worst.sort_by_key(|BoardRow { incident, .. }| {
-        let later = incident.state != State::Open;
-        (Reverse(incident.severity), later, Reverse(incident.opened_at), incident.id)
-    });
+    let mut worst = Vec::new();
+    for place in ORDER {
+        let left = ROWS.saturating_sub(u32::try_from(worst.len()).unwrap_or(ROWS));
+        if left == 0 {
+            break;
+        }
+        let sql = format!(
+            "SELECT {} FROM incident i INDEXED BY incident_board
+             WHERE i.place = {place} AND {} ORDER BY i.opened_at DESC, i.number DESC LIMIT {left}",
+            columns(),
+            area.incidents()
+        );
+        worst.extend(all(db, &sql, [area], BoardRow::read)?);
+    }
     Ok(OpenIncidents { total, worst })
 }
 
@@ -83,36 +90,37 @@ pub fn open(db: &Connection, area: &Area) -> Result<OpenIncidents, ReadError> {
 /// # Errors
 /// [`ReadError`].
 pub fn exercise(db: &Connection, area: &Area) -> Result<Option<BoardRow>, ReadError> {
-    let sql = format!(
-        "SELECT {} FROM incident i INDEXED BY incident_loud
+    first(db, &exercise_sql(area), [area], BoardRow::read)
+}
+
+fn exercise_sql(area: &Area) -> String {
+    format!(
+        "SELECT {} FROM incident i INDEXED BY incident_exercise
          WHERE i.open = 1 AND i.class = 'fire' AND i.severity = 'notice' AND {}
          AND json_extract(i.wire, '$.exercise') ORDER BY i.opened_at DESC, i.number DESC LIMIT 1",
         columns(),
         area.incidents()
-    );
-    first(db, &sql, [area], BoardRow::read)
+    )
 }
 
-/// Open fires and critical incidents that a station was paged about in their present episode, fires
-/// first, the newest first; without a station, all.
-///
-/// # Errors
-/// [`ReadError`].
-pub fn alarms(
-    db: &Connection,
-    area: &Area,
-    station: Option<&str>,
-) -> Result<Vec<BoardRow>, ReadError> {
-    let sql = format!(
-        "SELECT {} FROM incident i
-         WHERE i.place IN ({FIRE}, {CRITICAL}) AND {}
-         AND (?2 IS NULL OR EXISTS (SELECT 1 FROM page p WHERE p.incident = i.id
-             AND p.kind = 'station' AND p.receiver = ?2
-             AND p.episode = json_extract(i.wire, '$.episode')))
-         AND NOT json_extract(i.wire, '$.exercise')
-         ORDER BY i.place, i.opened_at DESC, i.number DESC LIMIT {ALARMS}",
-        columns(),
-        area.incidents()
-    );
-    all(db, &sql, (area, station), BoardRow::read)
+#[cfg(test)]
+mod tests {
+    use super::exercise_sql;
+    use crate::accounts::Area;
+    use crate::{Reader, Store};
+
+    #[test]
+    fn an_exercise_is_found_without_a_look_at_what_is_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        drop(Store::open(&path).unwrap());
+        let reader = Reader::open(&path).unwrap();
+        for area in [Area::All, Area::of(["t1"])] {
+            let sql = format!("EXPLAIN QUERY PLAN {}", exercise_sql(&area));
+            let plan = reader.query(&sql, [&area], |row| row.get::<_, String>(3)).unwrap();
+            let plan = plan.join("; ");
+            assert!(plan.contains("INDEX incident_exercise"), "{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "nor sorted: {plan}");
+        }
+    }
 }

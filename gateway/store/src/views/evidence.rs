@@ -8,9 +8,10 @@ use standpipe_rules::Ms;
 use standpipe_rules::detect::Memory;
 use standpipe_rules::incidents::WireIncident;
 use standpipe_rules::registry::{Device, DeviceIx};
-use standpipe_shared::Condition;
+use standpipe_shared::{Class, Condition};
 
 use super::devices::remembered;
+use super::loud::{ToldRow, told};
 use super::maintenance::out_of_service;
 use super::{all, first, json, stations};
 use crate::accounts::Area;
@@ -18,6 +19,12 @@ use crate::readers::ReadError;
 
 /// Detectors of the same building that are named at most.
 const OTHERS: u32 = 50;
+/// A fire's page shows all water within so many metres.
+pub const NEAR_M: f64 = 500.0;
+/// Metres of a degree of latitude, on the mean radius of the earth.
+const DEGREE_M: f64 = 111_195.0;
+/// Hydrants within the square around a fire at most: the densest town has one in 60 m.
+const AROUND: u32 = 400;
 
 /// What an incident's page shows of it beside the incident itself.
 #[derive(Clone, Debug, Default)]
@@ -36,16 +43,21 @@ pub struct IncidentEvidence {
     pub closed_fires: u32,
     /// and how many of those were false alarms.
     pub false_alarms: u32,
-    /// The hydrants that the incident names, as far as they are remembered.
+    /// The hydrants that the incident names, as far as they are remembered; and of a fire all others
+    /// near it, remembered or not.
     pub hydrants: Vec<HydrantRow>,
+    /// Who was told of it in its present episode.
+    pub told: Vec<ToldRow>,
+    /// The station's telephone number, as it was written.
+    pub phone: Option<String>,
 }
 
 /// A hydrant, and what is remembered of it.
 #[derive(Clone, Debug)]
 pub struct HydrantRow {
     pub device: Device,
-    /// What the rules remember of it.
-    pub memory: Memory,
+    /// What the rules remember of it; `None`: nothing that this version can read.
+    pub memory: Option<Memory>,
     /// Whether announced work takes it out of service now.
     pub out_of_service: bool,
 }
@@ -69,14 +81,66 @@ pub fn of_incident(
     if let Some(device) = found.device.as_ref().filter(|device| !device.building.is_empty()) {
         found.others = others_in_alarm(db, device)?;
     }
-    if incident.hydrants.is_empty() {
+    if incident.closed_at.is_none() {
+        found.told = told(db, &incident.id.to_string(), incident.episode)?;
+        found.phone = phone(db, &incident.station)?;
+    }
+    let place = incident.device.as_ref().and_then(|device| Some((device.lat?, device.lon?)));
+    let fire = place.filter(|_| incident.class == Class::Fire && incident.closed_at.is_none());
+    if incident.hydrants.is_empty() && fire.is_none() {
         return Ok(found);
     }
     let out = out_of_service(db, now)?;
     for near in &incident.hydrants {
         found.hydrants.extend(hydrant(db, &near.id, &out)?);
     }
+    if let Some(place) = fire {
+        let known: BTreeSet<Box<str>> =
+            found.hydrants.iter().map(|row| row.device.id.clone()).collect();
+        let others = hydrants_around(db, place, &out)?.into_iter();
+        found.hydrants.extend(others.filter(|row| !known.contains(&row.device.id)));
+    }
     Ok(found)
+}
+
+/// A station's telephone number.
+fn phone(db: &Connection, station: &str) -> Result<Option<String>, ReadError> {
+    let sql = "SELECT json_extract(s.json, '$.phone') FROM station s WHERE s.id = ?1";
+    let found = first(db, sql, [station], |row| Ok(row.get::<_, Option<String>>(0)?))?;
+    Ok(found.flatten().filter(|phone| !phone.is_empty()))
+}
+
+/// Hydrants in the square of [`NEAR_M`] around a place: which of them are within the circle, the
+/// caller measures.
+fn hydrants_around(
+    db: &Connection,
+    (lat, lon): (f64, f64),
+    out: &BTreeSet<DeviceIx>,
+) -> Result<Vec<HydrantRow>, ReadError> {
+    let north = NEAR_M / DEGREE_M;
+    // At a pole a degree of longitude is no way at all.
+    let east = north / lat.to_radians().cos().max(0.01);
+    let of = (lat - north, lat + north, lon - east, lon + east);
+    let sql = around_sql();
+    let rows = all(db, &sql, of, |row| {
+        Ok((DeviceIx(row.get(0)?), json::<Device>(row, 1)?, remembered(row, 2)?))
+    })?;
+    let row = |(ix, device, memory): (DeviceIx, Device, Option<Memory>)| HydrantRow {
+        device,
+        memory,
+        out_of_service: out.contains(&ix),
+    };
+    Ok(rows.into_iter().map(row).collect())
+}
+
+fn around_sql() -> String {
+    format!(
+        "SELECT d.ix, d.json, m.body FROM device d INDEXED BY device_hydrant
+         LEFT JOIN memory m ON m.ix = d.ix
+         WHERE d.kind = 'hydrant' AND json_valid(d.json)
+             AND json_extract(d.json, '$.lat') BETWEEN ?1 AND ?2
+             AND json_extract(d.json, '$.lon') BETWEEN ?3 AND ?4 LIMIT {AROUND}"
+    )
 }
 
 fn about_device(db: &Connection, id: &str, found: &mut IncidentEvidence) -> Result<(), ReadError> {
@@ -117,6 +181,26 @@ fn hydrant(
     let row = first(db, sql, [id], |row| {
         Ok((DeviceIx(row.get(0)?), json::<Device>(row, 1)?, remembered(row, 2)?))
     })?;
-    let Some((ix, device, Some(memory))) = row else { return Ok(None) };
+    let Some((ix, device, memory @ Some(_))) = row else { return Ok(None) };
     Ok(Some(HydrantRow { device, memory, out_of_service: out.contains(&ix) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::around_sql;
+    use crate::{Reader, Store};
+
+    #[test]
+    fn water_near_a_fire_is_found_by_where_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        drop(Store::open(&path).unwrap());
+        let reader = Reader::open(&path).unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {}", around_sql());
+        let plan = reader.query(&sql, (1, 2, 3, 4), |row| row.get::<_, String>(3)).unwrap();
+        assert!(
+            plan.join("; ").contains("INDEX device_hydrant (<expr>>? AND <expr><?)"),
+            "{plan:?}"
+        );
+    }
 }

@@ -22,7 +22,9 @@ const TRAIL_AT_MOST: u32 = 10_000;
 pub(super) const RELAPSED: &str =
     "EXISTS (SELECT 1 FROM trail a JOIN trail b ON b.incident = a.incident
      WHERE a.incident = i.id AND a.hop = 'reopened' AND iif(a.code = '', a.detail, a.code) <> 'unverified'
-         AND b.n < a.n AND b.hop IN ('resolved', 'verifying'))";
+         AND b.n < a.n AND b.hop IN ('resolved', 'false_alarm', 'verifying')
+         AND NOT EXISTS (SELECT 1 FROM trail u WHERE u.incident = i.id AND u.hop = 'undone'
+             AND u.n > b.n AND u.n < a.n))";
 
 /// Which incidents are wanted; by default all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -164,7 +166,8 @@ pub fn acts_at(db: &Connection, device: &str, most: u32) -> Result<Vec<PersonsAc
     let sql = "SELECT t.at, t.by, t.incident, t.hop, t.detail FROM incident i
                JOIN trail t ON t.incident = i.id
                WHERE json_extract(i.wire, '$.device.id') = ?1 AND t.by <> 'gateway' AND t.hop IN
-                   ('acknowledged', 'dispatched', 'arrived', 'commented', 'resolved')
+                   ('acknowledged', 'dispatched', 'arrived', 'commented', 'resolved',
+                    'false_alarm', 'undone', 'reopened')
                ORDER BY t.at DESC LIMIT ?2";
     all(db, sql, (device, most), |row| {
         Ok(PersonsAct {

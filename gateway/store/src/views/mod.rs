@@ -4,7 +4,7 @@
 //!
 //! | file | reads |
 //! |---|---|
-//! | [`board`] | open incidents, worst first; what sounds; the exercise that goes on |
+//! | [`board`] | open incidents, worst first; the exercise that goes on |
 //! | [`bundles`] | several pages that one message carried |
 //! | [`commands`] | what was asked of a device |
 //! | [`devices`] | the registry's devices with what is known of each now |
@@ -14,6 +14,7 @@
 //! | [`history`] | what the series pump carries away |
 //! | [`incidents`] | incidents, one with its trail, and what people did at a device |
 //! | [`ledger`] | what each device should have sent, and did |
+//! | [`loud`] | what fills the screen, who was told of it, who has taken it |
 //! | [`maintenance`] | announced work, and the devices it takes out of service |
 //! | [`map`] | what has a place |
 //! | [`quarantine`] | what was not understood |
@@ -37,6 +38,7 @@ pub mod history;
 pub mod incidents;
 pub mod ledger;
 mod list;
+pub mod loud;
 pub mod maintenance;
 pub mod map;
 pub mod quarantine;

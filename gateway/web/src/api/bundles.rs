@@ -194,7 +194,13 @@ pub async fn acknowledge(
     let mut came = BundleActionJson { done: 0, refused: 0 };
     for some in open.chunks(AT_ONCE) {
         let each = some.iter().map(|incident| {
-            let action = Action { incident: *incident, kind, by: by.clone(), note: note.clone() };
+            let action = Action {
+                incident: *incident,
+                kind,
+                by: by.clone(),
+                note: note.clone(),
+                seen: "".into(),
+            };
             api.engine.act(who.actor(), action)
         });
         for one in join_all(each).await {

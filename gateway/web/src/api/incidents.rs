@@ -73,7 +73,7 @@ impl HopJson {
 pub struct Act {
     /// The same as in the path, if given.
     incident: Option<String>,
-    /// `shown`, `acknowledge`, `dispatch`, `arrive`, `comment`, `resolve` or `false_alarm`.
+    /// `shown`, `acknowledge`, `dispatch`, `arrive`, `comment`, `resolve`, `false_alarm`, `undo` or `reopen`.
     #[schema(value_type = String)]
     action: ActionKind,
     /// Who; whoever is signed in when missing.
@@ -82,6 +82,10 @@ pub struct Act {
     /// What they write.
     #[serde(default)]
     note: String,
+    /// The incident's `version` that was on their screen. With it, `resolve` and `false_alarm` are
+    /// refused (409, `changed`) when state, severity, conditions, detectors or floors changed since.
+    #[serde(default)]
+    seen: String,
 }
 
 /// Newest first. Not closed: `state=open,acknowledged,resolved,verifying`.
@@ -170,7 +174,7 @@ pub async fn cap(
     params(("id" = String, Path)), request_body = Act,
     responses((status = 200, body = WholeIncident), (status = 400, body = super::problem::ProblemJson),
         (status = 404, body = super::problem::ProblemJson),
-        (status = 409, description = "not now; `incident` is in the problem",
+        (status = 409, description = "not now, or not what was seen; `incident` is in the problem",
             body = super::problem::ProblemJson),
         (status = 503, body = super::problem::ProblemJson)))]
 pub async fn act(
@@ -214,6 +218,10 @@ pub async fn done(
             }
             whole(api, who, incident).await
         }
+        Err(Refused::Changed) => {
+            let incident = whole(api, who, incident).await?;
+            Err(Problem::changed(name, Value::Object(incident)))
+        }
         Err(Refused::NotAllowed | Refused::NotTold | Refused::Unregistered) => {
             Err(Problem::not_allowed(who.role.as_str()))
         }
@@ -234,7 +242,8 @@ impl Act {
         }
         let note = body::text("note", &self.note)?;
         let by = body::signed(&self.by, who)?;
-        Ok(Action { incident, kind: self.action, by, note })
+        let seen = body::text("seen", &self.seen)?;
+        Ok(Action { incident, kind: self.action, by, note, seen })
     }
 }
 

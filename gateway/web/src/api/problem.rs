@@ -48,6 +48,8 @@ pub enum ProblemCode {
     NoMethod,
     /// Not in this state.
     NotNow,
+    /// Not what was shown any more.
+    Changed,
     /// Too many at once.
     TooMany,
     /// A body larger than anything that is taken.
@@ -77,6 +79,7 @@ impl ProblemCode {
             Self::NoPath => "no-path",
             Self::NoMethod => "no-method",
             Self::NotNow => "not-now",
+            Self::Changed => "changed",
             Self::TooMany => "too-many",
             Self::TooLarge => "too-large",
             Self::NotJson => "not-json",
@@ -356,8 +359,21 @@ impl Problem {
     pub fn not_now(action: &str, incident: Value) -> Self {
         let state = incident.get("state").and_then(Value::as_str).unwrap_or("unknown").to_owned();
         let detail = format!("`{action}` can't be done while the incident is `{state}`: reload it");
-        let mut problem =
-            Self::new(StatusCode::CONFLICT, ProblemCode::NotNow, "Not possible now", detail);
+        Self::new(StatusCode::CONFLICT, ProblemCode::NotNow, "Not possible now", detail)
+            .with_incident(incident)
+    }
+
+    /// 409: it is not what was shown any more; the incident comes with it.
+    pub fn changed(action: &str, incident: Value) -> Self {
+        let detail = format!(
+            "the incident changed since `seen`: look at it, then send `{action}` with its `version`"
+        );
+        Self::new(StatusCode::CONFLICT, ProblemCode::Changed, "Changed since it was shown", detail)
+            .with_incident(incident)
+    }
+
+    fn with_incident(self, incident: Value) -> Self {
+        let mut problem = self;
         problem.0.members = incident.as_object().cloned().unwrap_or_default();
         problem.0.members.remove("title");
         problem.0.incident = Some(incident);

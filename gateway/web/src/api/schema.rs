@@ -93,6 +93,13 @@ pub struct IncidentJson {
     pub reasons: Option<BTreeMap<String, String>>,
     /// How many detectors say so; left out of anything but a fire.
     pub detectors: Option<u32>,
+    /// The floors on which they are, as people write them; left out where none is known.
+    pub floors: Option<Vec<String>>,
+    /// Until when `undo` takes back that it is over; left out: there is nothing to take back.
+    pub undo_until: Option<Ms>,
+    /// Changes with state, severity, episode, conditions, detectors and floors; an action sends it back
+    /// as `seen`. Left out: it was written before there were versions.
+    pub version: Option<String>,
     /// False: the gateway's disk takes nothing, and this is in its memory alone. Left out: it is stored.
     pub stored: Option<bool>,
 }

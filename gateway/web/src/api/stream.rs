@@ -94,7 +94,8 @@ pub async fn open(
     Ok(streams.follow(&who, asked, pulse).await?.keep_alive(alive).into_response())
 }
 
-/// The same for a page: it says `beat` every few seconds with the age of the chain's heartbeat, so
+/// The same for a page: it says `beat` every few seconds with the age of the chain's heartbeat and the
+/// gateway's time, so
 /// that a page knows soon that nobody speaks to it any more, or that an alarm may not come through.
 pub async fn page(
     State(streams): State<Streams>,
@@ -192,7 +193,7 @@ impl Pulse {
             Self::Every { next } => {
                 *next = streams.clock.instant() + BEAT;
                 // A browser keeps an event without data to itself.
-                let data = json!({"chain_age_ms": age});
+                let data = json!({"chain_age_ms": age, "now_ms": streams.clock.now()});
                 Event::default().event("beat").data(data.to_string())
             }
         }

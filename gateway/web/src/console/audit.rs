@@ -101,6 +101,8 @@ fn named(what: &str) -> Option<Say> {
         "comment" => say("wrote a note", "填写备注"),
         "resolve" => say("resolved", "处置完毕"),
         "false_alarm" => say("false alarm", "判为误报"),
+        "undo" => say("took back", "撤销"),
+        "reopen" => say("opened again", "重新打开"),
         _ => return None,
     })
 }
@@ -108,9 +110,8 @@ fn named(what: &str) -> Option<Say> {
 /// On what: a link where there is a page for it.
 fn on_what(lang: Lang, line: &AuditLine) -> Markup {
     let to = match &*line.what {
-        "acknowledge" | "dispatch" | "arrive" | "comment" | "resolve" | "false_alarm" => {
-            Some("/incidents/")
-        }
+        "acknowledge" | "dispatch" | "arrive" | "comment" | "resolve" | "false_alarm" | "undo"
+        | "reopen" => Some("/incidents/"),
         "device_put" | "report_now" | "self_test" | "silence" | "restart" | "flow_test" => {
             Some("/devices/")
         }

@@ -1,19 +1,18 @@
-//! The board: what is open, worst first; the fire that fills every page; the exercise that every
-//! page mentions; and that somebody is there to see it.
+//! The board: what is open, the loud ones that nobody has taken first; and that somebody is there to see
+//! it. What fills every page is in [`super::screen`].
 
 use std::borrow::Cow;
 
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use maud::{Markup, html};
 use standpipe_rules::incidents::{ActionKind, State};
 use standpipe_shared::Severity;
-use standpipe_store::accounts::Right;
 use standpipe_store::views::board::{self as view_of, BoardRow};
 use standpipe_store::views::maintenance::briefs;
 
 use super::device::SPEAKS_FROM;
-use super::incident::{act_form, bearing, first_hydrant, water_note};
+use super::incident::{act_form, can_undo, first_hydrant, water_note};
 use super::layout;
 use super::maintenance::{LINES, lines};
 use super::text::{Say, say, words};
@@ -24,16 +23,11 @@ const OPEN: Say = say("open", "件未关闭");
 const QUIET: Say = say("Nothing is open.", "目前没有警情。");
 const MORE: Say = say("more, of lesser severity, are not shown", "件较轻的未显示");
 const EXERCISE: Say = say("EXERCISE", "演练");
-const NO_FIRE: Say = say("there is no fire", "并无真实火情");
 const LATE: Say = say("late", "延迟");
 const STEP: Say = say("escalated to step {}", "已升级到第 {} 级");
 const UNREGISTERED: Say = say("unregistered device", "未登记设备");
 const NO_STATION_OF_ITS_OWN: Say = say("no station of its own", "无所属站点");
-const MORE_FIRES: Say = say("more fires", "起其他火警");
-/// The same where not all of them were read.
-const MORE_THAN: Say = say("more than", "超过");
-const OPEN_IT: Say = say("Open", "查看详情");
-const KEY: Say = say("Press A to acknowledge", "按 A 键接警");
+const WALL: Say = say("For a wall", "大屏显示");
 const NOTICES: Say = say("Notices of the day", "每日提示");
 const NO_STATION: Say = say(
     "You stand for no station: having this page open is nobody's presence.",
@@ -78,7 +72,9 @@ async fn rows(view: &View) -> Result<Markup, Oops> {
         } @else {
             p.count { strong { (open.total) } " " (view.say(OPEN)) }
         }
-        p.note { a href="/digest" { (view.say(NOTICES)) } }
+        p.note {
+            a href="/digest" { (view.say(NOTICES)) } " · " a href="/wall" { (view.say(WALL)) }
+        }
         (lines(view, &announced))
         ol.board {
             @for found in &open.worst { (row(view, found)) }
@@ -89,7 +85,7 @@ async fn rows(view: &View) -> Result<Markup, Oops> {
 
 /// Where it is: address, device and station; of an unregistered device that it is one, and from
 /// where it speaks.
-fn place<'a>(view: &View, row: &'a BoardRow) -> Vec<Cow<'a, str>> {
+pub fn place<'a>(view: &View, row: &'a BoardRow) -> Vec<Cow<'a, str>> {
     let BoardRow { incident, station, stray } = row;
     let device = incident.device.as_ref();
     if let (Some(device), Some(area)) = (device, stray) {
@@ -132,70 +128,8 @@ fn row(view: &View, found: &BoardRow) -> Markup {
             @if incident.state == State::Open && incident.severity > Severity::Notice {
                 div.acts { (act_form(view, incident, ActionKind::Acknowledge)) }
             }
-        }
-    }
-}
-
-/// The fire that fills every page until somebody of this station takes it, and what sounds.
-pub async fn takeover(view: View) -> Result<Response, Oops> {
-    let (area, station) = (view.who.area.clone(), view.who.station.clone());
-    let found = view.api.store.read(move |db| {
-        Ok((view_of::alarms(db, &area, station.as_deref())?, view_of::exercise(db, &area)?))
-    });
-    let (found, exercise) = found.await?;
-    let fires: Vec<&BoardRow> =
-        found.iter().filter(|row| row.incident.severity == Severity::Fire).collect();
-    let content = match (fires.first(), found.first()) {
-        (Some(fire), _) => filled(&view, fire, fires.len() - 1),
-        (None, Some(_)) => html! { span data-sound="critical" hidden {} },
-        (None, None) => html! {},
-    };
-    let content = html! {
-        @if let Some(BoardRow { incident, station, .. }) = &exercise {
-            p.drill role="status" {
-                strong { (view.say(EXERCISE)) } " · "
-                a href={ "/incidents/" (incident.id) } { (view.lang.text(&incident.title)) } " · " (station)
-                " · " (view.say(NO_FIRE))
-            }
-        }
-        (content)
-    };
-    Ok(content.into_response())
-}
-
-fn filled(view: &View, found: &BoardRow, more: usize) -> Markup {
-    let fire = &found.incident;
-    html! {
-        section.takeover role="alertdialog" aria-labelledby="takeover-title" data-sound="fire"
-            data-shown=(fire.id) data-episode=(fire.episode) {
-            (layout::sign(Severity::Fire))
-            p.sev { (view.say(words::severity(Severity::Fire))) }
-            h2 #takeover-title { (view.lang.text(&fire.title)) }
-            p.where { (place(view, found).join(" · ")) }
-            p.since { (view.say(words::SINCE)) " " (view.since(fire.since)) " · " (view.ago(fire.since)) }
-            @if let Some(note) = water_note(view, fire) { p { strong { (note) } } }
-            @for hydrant in fire.hydrants.iter().take(3) {
-                p.water {
-                    (hydrant.name) " · " (hydrant.distance_m) " m " (bearing(view, hydrant.bearing_deg)) " · "
-                    (view.say(words::trust(hydrant.trust)))
-                }
-            }
-            div.acts {
-                @if view.who.may(Right::Act(ActionKind::Acknowledge)) {
-                    (act_form(view, fire, ActionKind::Acknowledge))
-                }
-                a.button href={ "/incidents/" (fire.id) } { (view.say(OPEN_IT)) }
-            }
-            @if view.who.may(Right::Act(ActionKind::Acknowledge)) {
-                p.key { (view.say(KEY)) }
-            }
-            @if more > 0 {
-                p.more {
-                    "+ "
-                    // Only so many are read: there may be thousands.
-                    @if more + 1 >= view_of::ALARMS { (view.say(MORE_THAN)) " " }
-                    (more) " " (view.say(MORE_FIRES))
-                }
+            @if can_undo(view, incident) {
+                div.acts { (act_form(view, incident, ActionKind::Undo)) }
             }
         }
     }

@@ -1,5 +1,10 @@
 //! One incident: what, where, since when; the water near it; what speaks for it and what is not
 //! known; every hop with the seconds between; and what can be done.
+//!
+//! Every button is bound to its incident and to what was shown with it (`seen`, the incident's
+//! `version`). What ends an incident is asked once ([`ask`]), in words that say what it is now; the
+//! answer is bound to those, and asked again when they changed meanwhile. Afterwards it can be taken
+//! back for half a minute ([`undo_note`]).
 
 use std::sync::Arc;
 
@@ -18,9 +23,9 @@ use super::view::{Form, LIVE, Oops, View, device_path, ours};
 use crate::api::ApiState;
 use crate::api::body::{Id, text};
 use crate::api::incidents::{done, named, whole};
-use crate::api::problem::Problem;
+use crate::api::problem::{Problem, ProblemCode};
 
-mod evidence;
+pub mod evidence;
 mod trail;
 
 use trail::TrailLine;
@@ -42,6 +47,14 @@ const EXERCISE: Say = say("EXERCISE", "演练");
 const ADD_NOTE: Say = say("Add the note", "添加备注");
 const NO_PLACE: Say =
     say("Its place is not known: no hydrant can be named", "位置未知，无法给出最近的消火栓");
+const SURE_FALSE: Say = say("Was it a false alarm?", "确认为误报？");
+const SURE_OVER: Say = say("Is it over?", "确认处置完毕？");
+const CHANGED: Say = say(
+    "It changed since you looked, and nothing was done. This is how it is now:",
+    "您查看后警情已有变化，本次操作未执行。目前情况：",
+);
+const CAN_UNDO: Say = say("You can take it back for 30 seconds.", "确认后 30 秒内可以撤销。");
+const NO: Say = say("No", "否");
 const GO_ON: Say = say("Go on", "继续");
 
 /// An incident with its trail, as the API gives them.
@@ -126,6 +139,9 @@ async fn now(view: &View, whole: &IncidentPage) -> Result<Markup, Oops> {
             @if let Some(detail) = &incident.detail { p.said { (detail) } }
         }
         (acts(view, incident))
+        @if incident.closed_at.is_none() {
+            div.known { (super::told::told(view, &known.found)) }
+        }
         (evidence::facts(view, incident, &known))
         @if incident.class == Class::Fire { (water(view, incident, &known)) }
         (family(view, whole))
@@ -138,14 +154,14 @@ fn acts(view: &View, incident: &WireIncident) -> Markup {
     html! {
         @if open {
             section.acts.noprint aria-label=(view.say(WHAT_TO_DO)) {
-                @for kind in offered(incident) { (act_form(view, incident, kind)) }
+                @for kind in offered(view, incident) { (act_form(view, incident, kind)) }
             }
         }
     }
 }
 
 /// What makes sense now; whether it is taken is decided by the rules.
-fn offered(incident: &WireIncident) -> Vec<ActionKind> {
+pub fn offered(view: &View, incident: &WireIncident) -> Vec<ActionKind> {
     use standpipe_rules::incidents::State::{Acknowledged, Closed, Open, Resolved, Verifying};
     match incident.state {
         Open => vec![
@@ -160,9 +176,17 @@ fn offered(incident: &WireIncident) -> Vec<ActionKind> {
             ActionKind::Arrive,
             ActionKind::Resolve,
             ActionKind::FalseAlarm,
+            ActionKind::Reopen,
         ],
-        Resolved | Verifying | Closed => Vec::new(),
+        Resolved if can_undo(view, incident) => vec![ActionKind::Undo],
+        Resolved | Verifying => vec![ActionKind::Reopen],
+        Closed => Vec::new(),
     }
+}
+
+/// Whether somebody's word that it is over can still be taken back.
+pub fn can_undo(view: &View, incident: &WireIncident) -> bool {
+    incident.undo_until.is_some_and(|until| until > view.now)
 }
 
 /// One thing that can be done, as a form of one button; nothing for who may not.
@@ -172,24 +196,37 @@ pub fn act_form(view: &View, incident: &WireIncident, kind: ActionKind) -> Marku
     }
     let (name, words, key) = act_words(kind);
     html! {
-        form method="post" action={ "/incidents/" (incident.id) "/act" } data-live {
+        form method="post" action={ "/incidents/" (incident.id) "/act" } data-live data-k=(name) {
             (view.proof())
-            input type="hidden" name="back" value=(view.here.trim_end_matches("/now"));
-            button class={ "act " (name) } name="action" value=(name) data-key=(key)
-                aria-keyshortcuts=(key) { (view.say(words)) " " kbd aria-hidden="true" { (key) } }
+            input type="hidden" name="back" value=(back(view));
+            input type="hidden" name="seen" value=(incident.version);
+            button class={ "act " (name) } name="action" value=(name) data-key=[key]
+                aria-keyshortcuts=[key] {
+                (view.say(words)) @if let Some(key) = key { " " kbd aria-hidden="true" { (key) } }
+            }
         }
     }
 }
 
-const fn act_words(kind: ActionKind) -> (&'static str, Say, &'static str) {
+/// The page on which a part is shown: what is fetched alone is no page to go back to.
+fn back(view: &View) -> &str {
+    let page = view.here.trim_end_matches("/now");
+    if page.starts_with("/takeover") || page == "/board" { "/" } else { page }
+}
+
+/// Its name on the wire, its words, and its key: only where one incident alone is before somebody,
+/// under the hand or on its own page, does a key do it.
+const fn act_words(kind: ActionKind) -> (&'static str, Say, Option<&'static str>) {
     match kind {
-        ActionKind::Shown => ("shown", say("Shown", "已显示"), ""),
-        ActionKind::Acknowledge => ("acknowledge", say("Acknowledge", "接警"), "A"),
-        ActionKind::Dispatch => ("dispatch", say("Dispatch", "派出"), "D"),
-        ActionKind::Arrive => ("arrive", say("Arrived", "到场"), "R"),
-        ActionKind::Comment => ("comment", NOTE, ""),
-        ActionKind::Resolve => ("resolve", say("Resolved", "处置完毕"), "E"),
-        ActionKind::FalseAlarm => ("false_alarm", say("False alarm", "误报"), "F"),
+        ActionKind::Shown => ("shown", say("Shown", "已显示"), None),
+        ActionKind::Acknowledge => ("acknowledge", say("Acknowledge", "接警"), Some("A")),
+        ActionKind::Dispatch => ("dispatch", say("Dispatch", "派出"), Some("D")),
+        ActionKind::Arrive => ("arrive", say("Arrived", "到场"), Some("R")),
+        ActionKind::Comment => ("comment", NOTE, None),
+        ActionKind::Resolve => ("resolve", say("Resolved", "处置完毕"), Some("E")),
+        ActionKind::FalseAlarm => ("false_alarm", say("False alarm", "误报"), Some("F")),
+        ActionKind::Undo => ("undo", say("Take it back", "撤销"), None),
+        ActionKind::Reopen => ("reopen", say("Open again", "重新打开"), None),
     }
 }
 
@@ -206,10 +243,18 @@ pub async fn act(
         Problem::bad_parameter("action", sent.get("action"), "a button of the page")
     })?;
     let note = text("note", sent.get("note"))?;
-    let action = Action { incident: named(&id)?, kind, by: view.who.name.clone(), note };
+    let seen = text("seen", sent.get("seen"))?;
+    if ActionKind::ends(kind) && sent.get("sure").is_empty() {
+        return ask(&view, &id, (kind, &sent)).await;
+    }
+    let action = Action { incident: named(&id)?, kind, by: view.who.name.clone(), note, seen };
     match done(&view.api, &view.who, action).await {
+        Ok(_) if live && ActionKind::ends(kind) => undo_note(&view, &id, kind).await,
         Ok(_) if live => Ok(StatusCode::NO_CONTENT.into_response()),
         Ok(_) => Ok(Redirect::to(ours(sent.get("back"))).into_response()),
+        Err(problem) if problem.code() == ProblemCode::Changed => {
+            ask(&view, &id, (kind, &sent)).await
+        }
         Err(problem) if problem.status() == StatusCode::CONFLICT => {
             let view = View { here: format!("/incidents/{id}"), ..view };
             Ok((StatusCode::CONFLICT, faster(&view, &id).await?).into_response())
@@ -218,11 +263,59 @@ pub async fn act(
     }
 }
 
+/// Asks whether that is how it ended, and says what it is now: 428, or 409 where that is not what was
+/// on the screen. The answer is bound to what is said here.
+async fn ask(view: &View, id: &str, (kind, sent): (ActionKind, &Form)) -> Result<Response, Oops> {
+    let IncidentPage { incident, .. } = read(view, id).await?;
+    let seen = sent.get("seen");
+    let changed = !seen.is_empty() && *seen != *incident.version;
+    let (name, words, _) = act_words(kind);
+    let facts = [
+        view.say(words::severity(incident.severity)).to_owned(),
+        view.say(words::state(incident.state.as_str())).to_owned(),
+        evidence::burns(view, &incident),
+    ];
+    let question = if kind == ActionKind::FalseAlarm { SURE_FALSE } else { SURE_OVER };
+    let content = html! {
+        div.ask {
+            h1 { (view.say(question)) }
+            @if changed { p.wrong role="alert" { (view.say(CHANGED)) } }
+            p { strong { (view.lang.text(&incident.title)) } }
+            p.where { (facts.into_iter().filter(|fact| !fact.is_empty()).collect::<Vec<_>>().join(" · ")) }
+            p.note { (view.say(CAN_UNDO)) }
+            form.line method="post" action={ "/incidents/" (incident.id) "/act" } data-live {
+                (view.proof())
+                input type="hidden" name="back" value=(ours(sent.get("back")));
+                input type="hidden" name="seen" value=(incident.version);
+                input type="hidden" name="note" value=(sent.get("note"));
+                input type="hidden" name="sure" value="1";
+                a.button href={ "/incidents/" (incident.id) } autofocus { (view.say(NO)) }
+                button class={ "act " (name) } name="action" value=(name) { (view.say(words)) }
+            }
+        }
+    };
+    let status = if changed { StatusCode::CONFLICT } else { StatusCode::PRECONDITION_REQUIRED };
+    let page = layout::page(view, view.lang.text(&incident.title), &content);
+    Ok((status, page).into_response())
+}
+
+/// What a screen shows for half a minute after somebody said that it is over.
+async fn undo_note(view: &View, id: &str, kind: ActionKind) -> Result<Response, Oops> {
+    let IncidentPage { incident, .. } = read(view, id).await?;
+    let (_, words, _) = act_words(kind);
+    let note = html! {
+        p { strong { (view.say(words)) } ": " (view.lang.text(&incident.title)) }
+        @if can_undo(view, &incident) { (act_form(view, &incident, ActionKind::Undo)) }
+    };
+    Ok(note.into_response())
+}
+
 /// Shows a visitor who came second how things stand, and who was first.
 async fn faster(view: &View, id: &str) -> Result<Response, Oops> {
     let whole = read(view, id).await?;
     let last = whole.trail.iter().rev().find(|entry| {
-        matches!(entry.hop.as_str(), "acknowledged" | "dispatched" | "arrived" | "resolved")
+        let hop = entry.hop.as_str();
+        matches!(hop, "acknowledged" | "dispatched" | "arrived" | "resolved" | "false_alarm")
     });
     let said = if whole.incident.closed_at.is_some() { OVER } else { FASTER };
     let content = html! {
@@ -243,9 +336,14 @@ fn water(view: &View, incident: &WireIncident, known: &evidence::KnownFacts) -> 
         section aria-labelledby="water" {
             h2 #water { (view.say(WATER)) }
             @if let Some(note) = water_note(view, incident) { p.wrong { (note) } }
-            ol.hydrants { @for hydrant in &incident.hydrants { (hydrant_row(view, hydrant, known)) } }
+            (hydrants(view, known))
         }
     }
+}
+
+/// A fire's water, the nearest first; what can't be trusted is marked, and says why.
+pub fn hydrants(view: &View, known: &evidence::KnownFacts) -> Markup {
+    html! { ol.hydrants { @for hydrant in &known.water { (hydrant_row(view, hydrant, known)) } } }
 }
 
 fn hydrant_row(view: &View, hydrant: &NearHydrant, known: &evidence::KnownFacts) -> Markup {

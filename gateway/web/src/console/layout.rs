@@ -8,7 +8,7 @@ use standpipe_rules::chain::{TOO_OLD_MS, stands_still};
 use standpipe_shared::Severity;
 
 use super::PAGES;
-use super::assets::{LIVE, STYLE};
+use super::assets::{ALARM, ICON, LIVE, MANIFEST, STYLE};
 use super::text::{Lang, Say, say};
 use super::view::{View, escaped};
 use crate::api::who::By;
@@ -30,6 +30,17 @@ const LEFT: Say = say("You are signed out and NOT being alerted.", "您已退出
 const SIGN_IN: Say = say("Sign in", "登录");
 const SILENT: Say =
     say("Sound is off: this page can't wake anybody.", "声音未开启：本页面无法叫醒任何人。");
+const ANY_KEY: Say = say("Press any key once.", "请按任意键。");
+const CLOCK_OFF: Say = say(
+    "This computer's clock is wrong; ages here go by the gateway's. It is off by",
+    "本机时钟不准，页面时间以网关为准。相差",
+);
+const ASIDE: Say = say("set to the side", "件已移到一边");
+const OLDEST: Say = say("the oldest", "最早");
+const BACK: Say = say("Show", "显示");
+const TONE: Say = say("Test tone", "试音");
+const NOTIFY: Say = say("Notify me when this page is hidden", "页面在后台时弹出通知");
+const KEYS: Say = say("Single-letter keys", "单字母快捷键");
 const UNLOCK: Say = say("Turn the sound on", "开启声音");
 const MAIN: Say = say("Pages", "页面");
 
@@ -43,43 +54,96 @@ pub fn page_with(view: &View, title: &str, scripts: &[&str], content: &Markup) -
     let markup = html! {
         (DOCTYPE)
         html lang=(view.lang.tag()) {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) " · Standpipe" }
-                link rel="stylesheet" href=(STYLE);
-                link rel="icon" href="data:,";
-                script src=(LIVE) defer {}
-                @for script in scripts { script src=(script) defer {} }
-            }
+            (head(title, &[&[LIVE, ALARM], scripts].concat()))
             body data-csrf=(view.who.csrf()) data-zone=[view.api.town.zone.iana_name()]
-                data-station=[view.who.station.as_deref()] {
+                data-station=[view.who.station.as_deref()] data-now=(view.now) {
                 a.skip href="#main" { (view.say(SKIP)) }
                 (header(view))
-                div #lost .banner.bad role="alert" hidden { (view.say(LOST)) }
-                (chain(view))
-                div #left .banner.bad role="alert" hidden {
-                    (view.say(LEFT)) " "
-                    a href={ "/login?next=" (escaped(&view.here)) } { (view.say(SIGN_IN)) }
-                }
+                (warnings(view))
                 div #silent .banner.warn role="status" hidden {
                     span { (view.say(SILENT)) } " "
                     button #unlock type="button" { (view.say(UNLOCK)) }
                 }
                 div #degraded data-from="/degraded" data-every="60" { (degraded(view)) }
-                div #takeover data-from="/takeover" aria-live="assertive" {}
-                main #main tabindex="-1" { (content) }
-                footer {
-                    (view.say(NOT_CERTIFIED))
-                    @if let Some(age) = view.api.health.chain.age(view.now) {
-                        " · " (view.say(HEARTBEAT)) span data-beat="" { (view.lang.ago(age)) }
-                    }
+                div #aside .banner.bad role="status" hidden {
+                    strong #aside-count {} " " (view.say(ASIDE)) " · " (view.say(OLDEST)) " "
+                    time #aside-age .ago {} " "
+                    button #back type="button" { (view.say(BACK)) }
                 }
+                div #takeover data-from="/takeover" {}
+                div #announce .sr aria-live="assertive" {}
+                div #undo role="status" hidden {}
+                main #main tabindex="-1" { (content) }
+                (footer(view))
             }
         }
     };
     markup.into_response()
+}
+
+/// A page for a screen that nobody touches: dark, without navigation, buttons and the fire screen, whose
+/// place it takes.
+pub fn wall(view: &View, title: &str, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang=(view.lang.tag()) {
+            (head(title, &[LIVE]))
+            body.wall data-csrf=(view.who.csrf()) data-zone=[view.api.town.zone.iana_name()]
+                data-station=[view.who.station.as_deref()] data-now=(view.now) data-awake="" {
+                (warnings(view))
+                div #silent role="status" hidden { (view.say(SILENT)) " " (view.say(ANY_KEY)) }
+                div #degraded data-from="/degraded" data-every="60" { (degraded(view)) }
+                main #main { (content) }
+            }
+        }
+    }
+}
+
+fn head(title: &str, scripts: &[&str]) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            meta name="theme-color" content="#7d0012";
+            title { (title) " · Standpipe" }
+            link rel="stylesheet" href=(STYLE);
+            link rel="icon" type="image/png" href=(ICON);
+            link rel="manifest" href=(MANIFEST);
+            @for script in scripts { script src=(script) defer {} }
+        }
+    }
+}
+
+/// What is wrong between the gateway and whoever looks, over everything.
+fn warnings(view: &View) -> Markup {
+    html! {
+        div #lost .banner.bad role="alert" hidden { (view.say(LOST)) }
+        (chain(view))
+        div #left .banner.bad role="alert" hidden {
+            (view.say(LEFT)) " "
+            a href={ "/login?next=" (escaped(&view.here)) } { (view.say(SIGN_IN)) }
+        }
+        div #off .banner.warn role="status" hidden { (view.say(CLOCK_OFF)) " " span #off-by {} }
+    }
+}
+
+fn footer(view: &View) -> Markup {
+    html! {
+        footer {
+            p {
+                (view.say(NOT_CERTIFIED))
+                @if let Some(age) = view.api.health.chain.age(view.now) {
+                    " · " (view.say(HEARTBEAT)) span data-beat="" { (view.lang.ago(age)) }
+                }
+            }
+            p.noprint {
+                button.quiet #tone type="button" { (view.say(TONE)) }
+                button.quiet #notify type="button" hidden { (view.say(NOTIFY)) }
+                button.quiet #keys type="button" aria-pressed="true" { (view.say(KEYS)) }
+            }
+        }
+    }
 }
 
 /// The chain's heartbeat is too old: over everything, on every page. It is shown at once where it is

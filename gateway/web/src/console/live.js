@@ -1,4 +1,5 @@
-// What makes a page live: the stream, the loud warning when it is lost, the sound, the keys.
+// What makes a page live: the stream, the loud warning when it is lost, the sound, the buttons. The fire
+// screen and the keys are in alarm.js.
 // An element with data-from is fetched anew from there when the stream says that something of
 // data-on happened (any of several words; without it: incidents), and every data-every seconds.
 'use strict';
@@ -18,6 +19,53 @@
     return fetch(path, { ...options, signal: end.signal });
   }
 
+  // The gateway's clock, as this page knows it: whatever is late only makes it too early.
+  let ahead = Number(document.body.dataset.now || Date.now()) - Date.now(), told = [];
+  const now = () => Date.now() + ahead;
+  const OFF_MS = 5000; // from here on a computer's clock is told of
+  function clockIs(ms) {
+    told = [...told, ms - Date.now()].slice(-5);
+    ahead = Math.max(...told);
+    const off = Math.abs(ahead) > OFF_MS && told.length > 1;
+    if ($('off')) $('off').hidden = !off;
+    if ($('off-by') && off) $('off-by').textContent = long(Math.round(Math.abs(ahead) / 1000) * 1000);
+  }
+
+  // Puts new content in the place of old, and touches only what differs: what has the focus keeps it,
+  // and nobody loses a letter. Children are known again by their ids, or by data-k: a button never becomes
+  // another one under somebody's finger.
+  const FIELD = 'textarea, select, [contenteditable], ' +
+    'input:not([type=hidden]):not([type=checkbox]):not([type=radio]):not([type=submit]):not([type=button])';
+  const name = (node) => node.id || (node.dataset && node.dataset.k) || '';
+  function patch(from, to) {
+    if (from.isEqualNode(to)) return;
+    if (from.nodeType !== to.nodeType || from.nodeName !== to.nodeName || name(from) !== name(to)) {
+      from.replaceWith(to);
+      return;
+    }
+    if (from.nodeType !== Node.ELEMENT_NODE) { from.nodeValue = to.nodeValue; return; }
+    for (const { name: key } of [...from.attributes]) if (!to.hasAttribute(key)) from.removeAttribute(key);
+    for (const { name: key, value } of to.attributes) {
+      if (from.getAttribute(key) !== value) from.setAttribute(key, value);
+    }
+    if (!from.matches(FIELD)) children(from, to);
+  }
+  function children(from, to) {
+    const wanted = new Set([...to.children].map(name).filter((id) => id));
+    let at = from.firstChild;
+    const gone = (node) => node && name(node) && !wanted.has(name(node));
+    for (const child of [...to.childNodes]) {
+      while (gone(at)) { const next = at.nextSibling; at.remove(); at = next; }
+      const known = name(child) && [...from.children].find((node) => name(node) === name(child));
+      if (known && known !== at) from.insertBefore(known, at);
+      const old = known || (at && !name(at) && !name(child) ? at : null);
+      if (!old) { from.insertBefore(child, at); continue; }
+      at = old.nextSibling;
+      patch(old, child);
+    }
+    while (at) { const next = at.nextSibling; at.remove(); at = next; }
+  }
+
   // Text that changes: fetched, put in place only when it differs.
   const parts = () => [...document.querySelectorAll('[data-from]')];
   const states = new WeakMap();
@@ -32,17 +80,12 @@
       if (answer.ok) {
         const text = await answer.text();
         if (text !== state.text) {
-          const focus = document.activeElement && part.contains(document.activeElement)
-            ? document.activeElement.closest('[id]') : null;
-          const action = document.activeElement && document.activeElement.dataset
-            ? document.activeElement.dataset.key : null;
-          part.innerHTML = text;
+          const fresh = document.createElement('template');
+          fresh.innerHTML = text;
+          children(part, fresh.content);
           state.text = text;
-          const back = focus && focus.id && $(focus.id);
-          const button = back && action && back.querySelector(`[data-key="${action}"]`);
-          if (button) button.focus({ preventScroll: true });
         }
-        settle();
+        settle(part);
       }
     } catch { /* the stream's silence says it loudly enough */ }
     state.busy = false;
@@ -71,7 +114,8 @@
     source.onopen = () => { heard(); happened('all'); };
     source.addEventListener('beat', (event) => {
       heard();
-      const age = JSON.parse(event.data).chain_age_ms;
+      const { chain_age_ms: age, now_ms: said } = JSON.parse(event.data);
+      if (said) clockIs(said);
       if (age !== null) { beat = { age, at: Date.now() }; pulse(); }
     });
     source.addEventListener('reset', () => { heard(); happened('all'); });
@@ -126,15 +170,24 @@
       body: 'csrf=' + encodeURIComponent(csrf) }).then((it) => { if (it.status === 401) gone(); }, () => {});
   }
 
-  // Sound. A browser plays none before somebody touched the page.
-  let audio = null;
+  // Sound. A browser plays none before somebody touched the page, and says so where it is asked.
+  let audio = null, out = null, played = 0;
   function unlock() {
-    if (!audio && window.AudioContext) audio = new AudioContext();
-    if (audio && audio.state !== 'running') audio.resume().then(settle, () => {});
+    if (!audio && window.AudioContext) {
+      audio = new AudioContext();
+      audio.onstatechange = () => settle();
+    }
+    if (audio && audio.state !== 'running') audio.resume().then(() => settle(), () => {});
     settle();
+  }
+  function hush() { // what is to sound later, too
+    if (out) out.disconnect();
+    out = null;
+    played = 0;
   }
   function beep(hertz, seconds, after = 0) {
     if (!audio || audio.state !== 'running') return;
+    if (!out) { out = audio.createGain(); out.connect(audio.destination); }
     const tone = audio.createOscillator(), gain = audio.createGain(), at = audio.currentTime + after;
     tone.type = 'square';
     tone.frequency.value = hertz;
@@ -142,46 +195,41 @@
     gain.gain.linearRampToValueAtTime(0.5, at + 0.02);
     gain.gain.setValueAtTime(0.5, at + seconds - 0.03);
     gain.gain.linearRampToValueAtTime(0.001, at + seconds);
-    tone.connect(gain).connect(audio.destination);
+    tone.connect(gain).connect(out);
     tone.start(at);
     tone.stop(at + seconds);
   }
-  let rang = 0;
+  // Rings until a little after the next tick. A page that is hidden is woken once a minute at worst, so
+  // it rings ahead.
+  const PERIOD_S = { fire: 1, critical: 15 };
+  let rings = '';
   function ring() {
     const sounding = document.querySelector('[data-sound]');
-    const kind = sounding ? sounding.dataset.sound : '';
-    document.body.dataset.ringing = audio && audio.state === 'running' ? kind : '';
-    if (kind === 'fire') {
-      beep(880, 0.45); beep(660, 0.45, 0.5);
-      document.title = (document.title.startsWith('▲') ? '' : '▲ ') + title;
-    } else if (kind === 'critical' && Date.now() - rang > 15000) {
-      rang = Date.now();
-      beep(660, 0.2); beep(660, 0.2, 0.3);
-    } else if (!kind && document.title !== title) {
-      document.title = title;
+    const wanted = window.standpipe && window.standpipe.sound;
+    const kind = wanted ? wanted() : sounding ? sounding.dataset.sound : '';
+    const can = audio && audio.state === 'running';
+    document.body.dataset.ringing = can ? kind : '';
+    if (kind !== rings) { hush(); rings = kind; }
+    if (kind && can) {
+      const until = audio.currentTime + (document.hidden ? 65 : 0.9);
+      for (played = Math.max(played, audio.currentTime); played <= until; played += PERIOD_S[kind]) {
+        const after = played - audio.currentTime;
+        if (kind === 'fire') { beep(880, 0.45, after); beep(660, 0.45, after + 0.5); }
+        else { beep(660, 0.2, after); beep(660, 0.2, after + 0.3); }
+      }
     }
+    const shown = kind === 'fire' && !document.title.startsWith('▲') ? '▲ ' + title : title;
+    if (document.title !== shown) document.title = shown;
   }
   const title = document.title;
 
   // After every change of the page.
-  const told = new Set();
-  function settle() {
+  function settle(part) {
     const locked = !audio || audio.state !== 'running';
     if ($('silent')) $('silent').hidden = !locked;
-    for (const it of document.querySelectorAll('[data-shown]')) {
-      const own = location.pathname === '/incidents/' + it.dataset.shown;
-      it.classList.toggle('own', own);
-      if (!own && !it.contains(document.activeElement)) {
-        const button = it.querySelector('button.act');
-        if (button) button.focus();
-      }
-      const key = it.dataset.shown + '/' + it.dataset.episode;
-      if (!told.has(key)) {
-        told.add(key);
-        send('/incidents/' + it.dataset.shown + '/act', 'action=shown').catch(() => told.delete(key));
-      }
-    }
+    document.dispatchEvent(new CustomEvent('standpipe-settled', { detail: part || null }));
     ago();
+    ring();
   }
   function send(to, body) {
     return ask(to, { method: 'POST',
@@ -202,30 +250,48 @@
   }
   function ago() {
     for (const it of document.querySelectorAll('[data-ago]')) {
-      const text = long(Date.now() - Number(it.dataset.ago)) + AGO;
+      const text = long(now() - Number(it.dataset.ago)) + AGO;
       if (it.textContent !== text) it.textContent = text;
     }
   }
 
   // Buttons of the page, without leaving it.
+  const sending = new WeakSet();
   document.addEventListener('submit', (event) => {
     const form = event.target, sure = event.submitter && event.submitter.dataset.sure;
     if (sure && !window.confirm(sure)) { event.preventDefault(); return; }
     if (!form.matches('form[data-live]')) return;
     event.preventDefault();
     const fields = new URLSearchParams(new FormData(form, event.submitter || undefined));
-    if (form.dataset.sending) return;
-    form.dataset.sending = '1';
+    if (sending.has(form)) return;
+    sending.add(form);
     ask(form.getAttribute('action'), { method: 'POST', headers, body: fields }).then(async (answer) => {
-      delete form.dataset.sending;
+      sending.delete(form);
       if (answer.status === 401) { gone(); return; }
+      const box = form.closest('dialog'), text = await answer.text();
+      if (box) box.close();
       if (!answer.ok) {
-        const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-        tell(page.querySelector('main'));
-      } else { form.reset(); }
+        tell(new DOMParser().parseFromString(text, 'text/html').querySelector('main'));
+      } else {
+        for (const field of form.querySelectorAll(FIELD)) { // but for what was written meanwhile
+          if (field.name && fields.get(field.name) === field.value) field.value = field.defaultValue || '';
+        }
+        if (form.closest('#undo')) note('');
+        if (text) note(text);
+      }
       happened('all');
-    }, () => { delete form.dataset.sending; heardAt = 0; show(); });
+    }, () => { sending.delete(form); heardAt = 0; show(); });
   });
+  // What can be taken back, for as long as it can.
+  const UNDO_MS = 30000;
+  let noted = 0;
+  function note(text) {
+    if (!$('undo')) return;
+    clearTimeout(noted);
+    $('undo').innerHTML = text;
+    $('undo').hidden = !text;
+    if (text) noted = setTimeout(() => note(''), UNDO_MS);
+  }
   function tell(main) {
     if (!main) return;
     const box = document.createElement('dialog');
@@ -233,24 +299,17 @@
     for (const link of box.querySelectorAll('a.button')) {
       link.addEventListener('click', (event) => { event.preventDefault(); box.close(); });
     }
-    box.addEventListener('close', () => box.remove());
+    box.addEventListener('close', () => { box.remove(); settle(); });
     document.body.append(box);
     box.showModal();
+    settle();
   }
 
-  // Keys: of the fire that fills the screen, else of the only thing on the page.
-  document.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-    if (event.target.closest && event.target.closest('input, textarea, select, dialog')) return;
-    unlock();
-    const scope = document.querySelector('.takeover:not(.own)') || document;
-    const key = event.key.toUpperCase();
-    const buttons = [...scope.querySelectorAll('button[data-key]')].filter((it) => it.dataset.key === key);
-    if (key.length === 1 && buttons.length > 0) { event.preventDefault(); buttons[0].click(); }
-  });
-  document.addEventListener('pointerdown', unlock);
+  document.addEventListener('keydown', unlock, true);
+  document.addEventListener('pointerdown', unlock, true);
   document.addEventListener('click', (event) => {
     if (event.target.closest('#unlock')) unlock();
+    if (event.target.closest('#tone')) { unlock(); setTimeout(() => beep(880, 0.6), 100); }
     if (event.target.closest('[data-print]')) window.print();
   });
 
@@ -265,12 +324,22 @@
     pulse();
     ago();
     ring();
-    if ($('clock')) $('clock').textContent = here.format(new Date());
+    if ($('clock')) $('clock').textContent = here.format(new Date(now()));
   }
+  // A wall never goes dark.
+  async function awake() {
+    if (document.hidden || !('awake' in document.body.dataset) || !navigator.wakeLock) return;
+    try {
+      await navigator.wakeLock.request('screen');
+      document.body.dataset.awake = 'yes';
+    } catch { document.body.dataset.awake = 'refused'; }
+  }
+  document.addEventListener('visibilitychange', () => { awake(); tick(); });
+  awake();
   setInterval(tick, 1000);
   window.addEventListener('offline', () => { heardAt = 0; show(); });
   // For pages with scripts of their own.
-  window.standpipe = { ask, headers, long, refresh };
+  window.standpipe = { AGO, FIELD, ask, headers, long, now, refresh, ring, send };
   try { unlock(); } catch { /* no sound here */ }
   settle();
   listen();

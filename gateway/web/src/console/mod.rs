@@ -7,6 +7,7 @@
 //! | `refused` | why something was not done, in words |
 //! | `text` | words in both languages, times |
 //! | `assets` | style and scripts, inside the program |
+//! | `screen` | what fills every page while something loud waits; `alarm.js` is its other half |
 //! | `login`, `board`, `incident`, `accounts` … | one page, one file |
 //!
 //! A page is rendered here, whole, and works without a script. Where it is live, an element says
@@ -33,8 +34,11 @@ mod quarantine;
 mod refused;
 mod reports;
 mod routing;
+mod screen;
 mod text;
+mod told;
 mod view;
+mod wall;
 mod work;
 
 use std::sync::Arc;
@@ -61,7 +65,7 @@ const PAGES_AT_ONCE: usize = 32;
 
 /// What a page may load: what this program serves, and nothing else.
 const ONLY_OURS: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-                         img-src 'self' data:; connect-src 'self'; form-action 'self'; \
+                         img-src 'self' data:; manifest-src 'self'; connect-src 'self'; form-action 'self'; \
                          frame-ancestors 'none'; base-uri 'none'";
 
 /// The report of a month as a document of its own, in the configured language.
@@ -100,7 +104,9 @@ pub fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
     let inside = Router::new()
         .route("/", get(board::page))
         .route("/board", get(board::part))
-        .route("/takeover", get(board::takeover))
+        .route("/takeover", get(screen::part))
+        .route("/wall", get(wall::page))
+        .route("/wall/now", get(wall::part))
         .route("/degraded", get(layout::degraded_part))
         .route("/here", post(board::here))
         .route("/incidents/{id}", get(incident::page))

@@ -206,10 +206,19 @@ async fn whoever_sees_one_of_thousands_of_fires_is_not_told_of_ninety_nine() {
     };
     (1..=5).for_each(put);
     let few = admin.text("/takeover").await;
-    assert!(few.contains("more fires") && !few.contains("more than"), "{few}");
+    assert!(few.contains("6 fires") && !few.contains("more than"), "{few}");
     (6..=120).for_each(put);
     let many = admin.text("/takeover").await;
-    assert!(many.contains("more than 99 more fires"), "{many}");
+    assert!(many.contains("121 · Waiting for somebody"), "{many}");
+    assert_eq!(many.matches("data-card").count(), 20, "the first 20, and a link to the rest");
+    assert!(many.contains("<a href=\"/\" data-do=\"aside\">"), "{many}");
+    let first = many.find("data-card=\"00000000000000000000000001\"").expect("the oldest");
+    assert!(first < many.find("data-card=\"00000000000000000000000002\"").unwrap(), "stands first");
+    // Which card is under the hand, whoever looks chooses.
+    let chosen = admin.text("/takeover?hand=00000000000000000000000007").await;
+    assert!(chosen.contains("data-hand=\"00000000000000000000000007\""), "{chosen}");
+    (121..=250).for_each(put);
+    assert!(admin.text("/takeover").await.contains("more than 199 · Waiting for somebody"));
 }
 
 #[tokio::test]

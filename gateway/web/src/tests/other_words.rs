@@ -155,7 +155,8 @@ fn timeless(text: &str) -> String {
     for part in parts {
         out.push_str(part.split_once("</time>").map_or(part, |(_, rest)| rest));
     }
-    out
+    let Some((head, rest)) = out.split_once("data-now=\"") else { return out };
+    format!("{head}{}", rest.split_once('"').map_or(rest, |(_, rest)| rest))
 }
 
 /// An answer as it has to be in the other words.

@@ -252,13 +252,16 @@ fn full() -> WireIncident {
     full.quiet = Some(QuietCode::Exercise);
     full.reasons = [(Condition::Smoke, Reason::SinceUnknown)].into();
     full.detectors = 2;
+    full.floors = vec!["3".into()];
+    full.undo_until = Some(NOON);
+    full.version = "8d68ba1bc5bd039a".into();
     full.stored = Some(false);
     let WireIncident {
         id: _, rev: _, station: _, class: _, severity: _, state: _, episode: _, conditions: _, device: _, zone: _,
         title: _, opened_at: _, since: _, updated_at: _, late_s: _, exercise: _, value: _, hydrants: _,
         hydrants_note: _, step: _, next_step_at: _, page_id: _, parent: _, reason: _, detail: _, topic: _,
         payload: _, flapping: _, closed_at: _, outcome: _, place: _, quiet: _, reasons: _, detectors: _,
-        stored: _,
+        floors: _, undo_until: _, version: _, stored: _,
     } = &full;
     full
 }

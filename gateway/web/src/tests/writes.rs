@@ -80,26 +80,49 @@ async fn a_fire_is_taken_and_closed_by_a_person() {
     assert_eq!(last["by"], json!("T20 line one line two end"));
     assert!(last.to_string().contains("\"line one line two end\""), "{last}");
 
-    let (status, closed) = api.send("POST", &actions, &json!({"action":"false_alarm"})).await;
-    assert_eq!(status, 200, "{closed}");
-    assert_eq!(api.get(&path).await, closed, "what was answered is what lies in the store");
-    if closed["state"] != "closed" {
-        api.says("a/SM-1/alarm", &json!({"boot":1,"seq":2,"condition":"smoke","active":false}));
-        while api.get(&path).await["state"] != "closed" {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-    let (status, problem) = api.send("POST", &actions, &json!({"action":"resolve"})).await;
-    assert_eq!((status, &problem["incident"]["state"]), (409, &json!("closed")));
+    // Said of what was on the screen, or not at all.
+    let stale = json!({"action":"false_alarm","seen":fire["version"]});
+    let (status, problem) = api.send("POST", &actions, &stale).await;
+    assert_eq!((status, &problem["type"]), (409, &json!("urn:standpipe:problem:changed")));
+    let now = &problem["incident"]["version"];
+    assert!(now.is_string() && *now != fire["version"], "{problem}");
+    let said = json!({"action":"false_alarm","seen":now});
+    let (status, resolved) = api.send("POST", &actions, &said).await;
+    assert_eq!((status, &resolved["state"]), (200, &json!("resolved")), "{resolved}");
+    assert_eq!(api.get(&path).await, resolved, "what was answered is what lies in the store");
+    let left = resolved["undo_until"].as_i64().unwrap() - resolved["updated_at"].as_i64().unwrap();
+    assert_eq!(left, 30_000);
 
     let mut told = String::new();
-    while !told.contains("\"closed\"") {
+    while !told.contains("\"resolved\"") {
         let chunk = tokio::time::timeout(Duration::from_secs(5), stream.chunk()).await.unwrap();
         told.push_str(&String::from_utf8_lossy(&chunk.unwrap().unwrap()));
     }
     for name in ["event: incident", "event: device", "event: page"] {
         assert!(told.contains(name), "{name} in {told}");
     }
+
+    // Taken back it is where it was; once more, and nobody takes it back.
+    let (status, undone) = api.send("POST", &actions, &json!({"action":"undo"})).await;
+    assert_eq!((status, &undone["state"]), (200, &json!("acknowledged")), "{undone}");
+    assert!(undone["undo_until"].is_null(), "{undone}");
+    assert_eq!(api.send("POST", &actions, &json!({"action":"undo"})).await.0, 409);
+    let (status, again) = api.send("POST", &actions, &json!({"action":"reopen"})).await;
+    assert_eq!((status, &again["state"], &again["episode"]), (200, &json!("open"), &json!(2)));
+    let (status, _) = api.send("POST", &actions, &json!({"action":"false_alarm"})).await;
+    assert_eq!(status, 200, "without a word of what was seen it is done");
+    api.says("a/SM-1/alarm", &json!({"boot":1,"seq":2,"condition":"smoke","active":false}));
+    let closed = async {
+        while api.get(&path).await["state"] != "closed" {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(40), closed).await.expect("it closes after 30 s");
+    let (status, problem) = api.send("POST", &actions, &json!({"action":"resolve"})).await;
+    assert_eq!((status, &problem["incident"]["state"]), (409, &json!("closed")));
+    let hops = hops(&problem["incident"]);
+    let last = &hops[hops.len() - 7..];
+    assert!(last.contains(&"false_alarm") && last.ends_with(&["closed"]), "{hops:?}");
 }
 
 #[tokio::test]

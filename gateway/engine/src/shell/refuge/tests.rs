@@ -218,7 +218,7 @@ fn an_action_is_answered_from_memory() {
     let (reply, mut answer) = oneshot::channel();
     let (kind, by, note) =
         (standpipe_rules::incidents::ActionKind::Acknowledge, "Li".into(), "".into());
-    let action = standpipe_rules::incidents::Action { incident, kind, by, note };
+    let action = standpipe_rules::incidents::Action { incident, kind, by, note, seen: "".into() };
     let actor = standpipe_rules::incidents::Actor::admin("admin").into();
     disk.handle.try_send(Input::Act { actor, action }.asked(reply)).unwrap();
     disk.turns();

@@ -11,6 +11,7 @@ use super::{Book, Meta};
 use crate::changes::{Page, Presence};
 use crate::fact::Subject;
 use crate::incidents::damp::{Flaps, Held, Sounded};
+use crate::incidents::incident::Decided;
 use crate::incidents::mute::Window;
 use crate::incidents::{Incident, Member};
 use crate::shift::{maybe, moment};
@@ -114,6 +115,7 @@ impl Incident {
             sounded,
             held,
             settles_at,
+            decided,
             confirm_by,
             members,
             boards: _,
@@ -144,6 +146,12 @@ impl Incident {
             moment(until, by);
         }
         maybe(settles_at, by);
+        if let Some(decided) = decided {
+            let Decided { until, before: _, verdict: _, active: _, settles_at, proven: _ } =
+                decided;
+            moment(until, by);
+            maybe(settles_at, by);
+        }
         maybe(confirm_by, by);
         for member in members {
             member.shift(*class, by, windows);

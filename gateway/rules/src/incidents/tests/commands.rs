@@ -101,6 +101,11 @@ impl Drill {
                 let arrived = Arrived { at: now, retained, print };
                 self.look(|view| book.unreadable(view, (subject, said), arrived, out));
             }
+            ["look", incident, name] => {
+                let id = self.labels[number(incident) - 1];
+                let version = book.get(id).expect("it is open").version(&self.registry);
+                self.looks.insert((*name).to_owned(), version);
+            }
             ["withdraw", id] => {
                 let found = book.withdraw(&self.registry, id, now, out);
                 assert!(found, "no announcement {id}");
@@ -166,13 +171,14 @@ impl Drill {
     }
 
     fn action(&self, (action, incident): (&str, &str), rest: &[&str]) -> Action {
-        let number: usize = incident.trim_start_matches('#').parse().expect("a number");
         let (by, note) = match rest {
             [] => ("", String::new()),
             [by, note @ ..] => (*by, note.join(" ")),
         };
-        let incident = self.labels.get(number - 1).copied().unwrap_or_default();
-        Action { incident, kind: quoted(action), by: by.into(), note: note.into() }
+        let incident = self.labels.get(number(incident) - 1).copied().unwrap_or_default();
+        let (action, seen) = action.split_once('@').unwrap_or((action, ""));
+        let seen = self.looks.get(seen).cloned().unwrap_or_default();
+        Action { incident, kind: quoted(action), by: by.into(), note: note.into(), seen }
     }
 
     fn settle(&mut self, number: &str) -> ulid::Ulid {
@@ -181,6 +187,11 @@ impl Drill {
         self.settled.insert(id);
         id
     }
+}
+
+/// Which incident `#2` is.
+fn number(incident: &str) -> usize {
+    incident.trim_start_matches('#').parse().expect("a number")
 }
 
 /// A name of the wire.

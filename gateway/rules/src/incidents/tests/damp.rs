@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use standpipe_shared::{Class, Severity};
 
-use super::drill::{DAY, Drill, drill, time};
+use super::drill::{DAY, Drill, at_once, drill, time};
 use crate::changes::{Page, Receiver};
 use crate::incidents::{Plan, State};
 use crate::{HOUR_MS, Ms};
@@ -454,7 +454,7 @@ fn a_kept_alarm_that_cannot_be_read_is_told_once() {
 
 /// A drill in which so many topics have an incident each that all others share the next, number 21.
 fn crowded(script: &str) -> Drill {
-    let plan = Plan { webhooks: Vec::new(), ..Plan::default() };
+    let plan = at_once(&Plan { webhooks: Vec::new(), ..Plan::default() });
     let run = |mut drill: Drill| {
         for n in 0..20 {
             let topic = format!("topic:own/{n}");

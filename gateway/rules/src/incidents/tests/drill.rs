@@ -6,7 +6,7 @@
 //! ```
 //!
 //! `-`: only time passes. `a + b`: both within one transaction; `tick`: and time passes between
-//! them. `#1`: the first incident. `e1`: its episode. `p2r1`: a page of step 2, first repetition,
+//! them. `look #1 x`: somebody looks at it; `T1 resolve@x #1`: and says so of what was seen then. `#1`: the first incident. `e1`: its episode. `p2r1`: a page of step 2, first repetition,
 //! and all its receivers (`@name`: a webhook). What follows between two lines and is not written
 //! down fails the drill.
 
@@ -43,6 +43,8 @@ pub struct Drill {
     tuples: HashSet<(IncidentId, u32, u8, u32, Receiver)>,
     pub trust: BTreeMap<DeviceIx, HydrantNow>,
     pub values: BTreeMap<DeviceIx, Measurements>,
+    /// What somebody saw of an incident: its version, by the name that the drill gave it.
+    pub looks: BTreeMap<String, Box<str>>,
 }
 
 /// Runs a drill in the standard town, twice.
@@ -52,12 +54,23 @@ pub fn drill(script: &str) -> Drill {
 
 /// Runs a drill by another plan.
 pub fn drill_with(plan: &Plan, script: &str) -> Drill {
-    twice(&|| Drill::new(plan.clone()), script)
+    twice(&|| Drill::new(at_once(plan)), script)
+}
+
+/// Runs a drill in which a person's word that it is over can be taken back for 30 s, as it can be in
+/// earnest. In all others it holds at once, and what follows from it is read in the same line.
+pub fn taken_back(script: &str) -> Drill {
+    twice(&|| Drill::new(Plan { webhooks: Vec::new(), ..Plan::default() }), script)
+}
+
+/// A plan by which a person's word holds at once.
+pub fn at_once(plan: &Plan) -> Plan {
+    Plan { undo_s: 0, ..plan.clone() }
 }
 
 /// The same, in which a page is confirmed by what the script says.
 pub fn unconfirmed(plan: &Plan, script: &str) -> Drill {
-    twice(&|| Drill::unconfirmed(plan.clone()), script)
+    twice(&|| Drill::unconfirmed(at_once(plan)), script)
 }
 
 fn twice(begin: &dyn Fn() -> Drill, script: &str) -> Drill {
@@ -112,6 +125,7 @@ impl Drill {
             tuples: HashSet::new(),
             trust: BTreeMap::new(),
             values: BTreeMap::new(),
+            looks: BTreeMap::new(),
         };
         for station in ["D", "T1", "T2", "T3", "T4", "C1"] {
             drill.happens(&["online", station], DAY);
@@ -237,6 +251,7 @@ impl Drill {
             Refused::Unregistered => "refused: unregistered".to_owned(),
             Refused::NotTold => "refused: not told".to_owned(),
             Refused::NotAllowed => "refused: not allowed".to_owned(),
+            Refused::Changed => "refused: changed".to_owned(),
             Refused::NotNow { state } => format!("refused: {}", state.as_str()),
         }));
         for id in &out.incidents {

@@ -3,7 +3,7 @@
 use standpipe_shared::Kind;
 
 use super::damp::wait;
-use super::drill::{Drill, drill, time};
+use super::drill::{Drill, at_once, drill, time};
 use super::town::town;
 use crate::incidents::Plan;
 use crate::registry::{Device, Profile, Registry};
@@ -145,7 +145,7 @@ fn the_sounds_of_the_last_hour_are_kept_and_no_others() {
         comes_and_goes(&mut drill, "SD-4", "tamper", &["02:00:00", at]);
         assert_eq!(drill.incident(1).sounded.len(), kept, "of an open incident: {at}");
         // The same of what is closed: the sound of another device counts for an hour.
-        let mut drill = Drill::restarting(Plan::default());
+        let mut drill = Drill::restarting(at_once(&Plan::default()));
         for (of, number, at) in [("SD-4", "#1", time("02:00:00")), ("SD-2", "#2", time(at))] {
             drill.happens(&["raise", of, "tamper"], at);
             drill.happens(&["clear", of, "tamper"], at);

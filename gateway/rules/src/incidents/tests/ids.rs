@@ -140,7 +140,8 @@ fn an_id_that_exists_is_not_given_twice() {
         let alarm = Alarm { reading, condition: Condition::Smoke, active, test: false };
         Message::Alarm { area: "a".into(), device: "SD-4".into(), alarm }
     };
-    let mut world = World::new(town(), Plan::default(), IdSecret::new([1; 32]));
+    let plan = Plan { undo_s: 0, ..Plan::default() };
+    let mut world = World::new(town(), plan, IdSecret::new([1; 32]));
     let mut ids = BTreeSet::new();
     for n in 0..5 {
         let mut out = Changes::default();
@@ -153,6 +154,7 @@ fn an_id_that_exists_is_not_given_twice() {
             kind: crate::incidents::ActionKind::Resolve,
             by: "".into(),
             note: "".into(),
+            seen: "".into(),
         };
         let admin = crate::incidents::Actor::admin("admin");
         world.act(&admin, &action, T0 + n, &mut out).expect("closed");

@@ -24,6 +24,7 @@ mod quiet;
 mod receivers;
 mod recovered;
 mod town;
+mod undo;
 mod water;
 mod water_for_fire;
 mod wire;

@@ -208,25 +208,32 @@ impl super::drill::Drill {
 #[test]
 fn closed_is_closed_and_evidence_needs_clear_water() {
     use IncidentEvent::{
-        Calmed, Done, Eased, Ended, Finished, Found, Noted, Proven, Repaired, Taken, Worked,
+        Calmed, Done, Eased, Ended, Finished, Found, Noted, Proven, Reopened, Repaired, Taken,
+        Undone, Worked,
     };
-    let events =
-        [Found, Taken, Worked, Noted, Done, Repaired, Finished, Eased, Calmed, Ended, Proven];
+    let known = [Found, Taken, Worked, Noted, Done, Repaired, Finished, Eased, Calmed, Ended];
+    let events = known.into_iter().chain([Proven, Undone(State::Verifying), Reopened]);
     let rows = [
         (
             State::Open,
-            "open acknowledged acknowledged open resolved verifying closed verifying open closed closed",
+            "open acknowledged acknowledged open resolved verifying closed verifying open closed closed - -",
         ),
         (
             State::Acknowledged,
-            "open - acknowledged acknowledged resolved verifying closed verifying acknowledged closed closed",
+            "open - acknowledged acknowledged resolved verifying closed verifying acknowledged closed closed - open",
         ),
-        (State::Resolved, "open - - resolved - - - verifying closed closed -"),
-        (State::Verifying, "open - verifying verifying - verifying closed - - closed closed"),
-        (State::Closed, "- - - - - - - - - - -"),
+        (
+            State::Resolved,
+            "open - - resolved - verifying closed verifying closed closed closed verifying open",
+        ),
+        (
+            State::Verifying,
+            "open - verifying verifying resolved verifying closed - - closed closed - open",
+        ),
+        (State::Closed, "- - - - - - - - - - - - -"),
     ];
     for (state, row) in rows {
-        for (event, expected) in events.into_iter().zip(row.split(' ')) {
+        for (event, expected) in events.clone().zip(row.split(' ')) {
             let found = step(state, event).map_or("-", State::as_str);
             assert_eq!(found, expected, "{state:?} {event:?}");
         }

@@ -14,8 +14,17 @@ const HYDRANTS: [&str; 4] = ["HY-1", "HY-2", "HY-5", "HY-6"];
 const WATER: [&str; 4] = ["no_water", "low_pressure", "high_pressure", "hydrant_open"];
 const UPKEEP: [&str; 3] = ["offline", "knocked", "battery_low"];
 const STATIONS: [&str; 4] = ["D", "T1", "T2", "T3"];
-const ACTS: [&str; 7] =
-    ["shown", "acknowledge", "dispatch", "arrive", "comment", "resolve", "false_alarm"];
+const ACTS: [&str; 9] = [
+    "shown",
+    "acknowledge",
+    "dispatch",
+    "arrive",
+    "comment",
+    "resolve",
+    "false_alarm",
+    "undo",
+    "reopen",
+];
 
 fn of<const N: usize>(names: [&'static str; N]) -> impl Strategy<Value = &'static str> {
     prop::sample::select(names.to_vec())

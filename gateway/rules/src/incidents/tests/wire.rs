@@ -61,6 +61,8 @@ fn a_fire_in_full() {
         "page_id": null,
         "place": { "kind": "building", "name": "Xinhua Building", "floor": "12" },
         "detectors": 1,
+        "floors": ["12"],
+        "version": "8d68ba1bc5bd039a",
     });
     let json = serde_json::to_string(&wire).expect("json");
     let found: serde_json::Value = serde_json::from_str(&json).expect("json");

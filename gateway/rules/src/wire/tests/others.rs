@@ -148,19 +148,19 @@ fn action() {
     let payloads = [
         r#"{"incident":"01KAW5Q4T0000000000000000A","action":"acknowledge","by":"李 Wei","note":"on our way"}"#,
         r#"{"incident":"01KAW5Q4T0000000000000000A","action":"shown"}"#,
-        r#"{"incident":"01KAW5Q4T0000000000000000A","action":"false_alarm","by":null,"note":7}"#,
+        r#"{"incident":"01KAW5Q4T0000000000000000A","action":"false_alarm","by":null,"note":7,"seen":"0f"}"#,
         r#"{"incident":"7","action":"shown"}"#,
         r#"{"incident":"01KAW5Q4T0000000000000000A","action":"dance"}"#,
         r#"{"action":"shown"}"#,
     ];
     insta::assert_snapshot!(all("stations/t-1/actions", &payloads), @r#"
-Action { station: "t-1", action: Action { incident: Ulid(2132580930700807729303292171440357386), kind: Acknowledge, by: "李 Wei", note: "on our way" } }
-Action { station: "t-1", action: Action { incident: Ulid(2132580930700807729303292171440357386), kind: Shown, by: "", note: "" } }
-Action { station: "t-1", action: Action { incident: Ulid(2132580930700807729303292171440357386), kind: FalseAlarm, by: "", note: "" } }
-wrong_type ×1 `"note":7`: member of action not understood (invalid type: integer `7`, expected a string at line 1 column 9): send an object with incident, action and, if known, by, note
-wrong_type ×1 `{"incident":"7","action":"shown"}`: action not understood (invalid length at line 1 column 15): send an object with incident, action and, if known, by, note
-wrong_type ×1 `{"incident":"01KAW5Q4T0000000000000000A","action":"dance"}`: action not understood (unknown variant `dance`, expected one of `shown`, `acknowledge`, `dispatch`, `arrive`, `comment`, `resolve`, `false_alarm` at line 1 column 57): send an object with incident, action and, if known, by, note
-missing_field ×1 `{"action":"shown"}`: action not understood (missing field `incident` at line 1 column 18): send an object with incident, action and, if known, by, note
+Action { station: "t-1", action: Action { incident: Ulid(2132580930700807729303292171440357386), kind: Acknowledge, by: "李 Wei", note: "on our way", seen: "" } }
+Action { station: "t-1", action: Action { incident: Ulid(2132580930700807729303292171440357386), kind: Shown, by: "", note: "", seen: "" } }
+Action { station: "t-1", action: Action { incident: Ulid(2132580930700807729303292171440357386), kind: FalseAlarm, by: "", note: "", seen: "0f" } }
+wrong_type ×1 `"note":7`: member of action not understood (invalid type: integer `7`, expected a string at line 1 column 9): send an object with incident, action and, if known, by, note, seen
+wrong_type ×1 `{"incident":"7","action":"shown"}`: action not understood (invalid length at line 1 column 15): send an object with incident, action and, if known, by, note, seen
+wrong_type ×1 `{"incident":"01KAW5Q4T0000000000000000A","action":"dance"}`: action not understood (unknown variant `dance`, expected one of `shown`, `acknowledge`, `dispatch`, `arrive`, `comment`, `resolve`, `false_alarm`, `undo`, `reopen` at line 1 column 57): send an object with incident, action and, if known, by, note, seen
+missing_field ×1 `{"action":"shown"}`: action not understood (missing field `incident` at line 1 column 18): send an object with incident, action and, if known, by, note, seen
 "#);
 }
 
@@ -190,6 +190,7 @@ fn long_texts_are_cut_at_a_character() {
             kind: ActionKind::Comment,
             by: kept.as_str().into(),
             note: kept.as_str().into(),
+            seen: "".into(),
         };
         assert_eq!(parsed.message, Some(Message::Action { station: "s".into(), action: want }));
         assert_eq!(parsed.rejected, []);

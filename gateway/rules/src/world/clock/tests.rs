@@ -345,9 +345,12 @@ fn the_fault_ends_when_the_kernel_or_a_person_says_that_the_clock_is_right() {
     gateway.tick();
     let incident = gateway.pages(Condition::ClockFault)[0].incident;
     for (kind, doubt) in [(ActionKind::Acknowledge, Some(HOUR_MS)), (ActionKind::Resolve, None)] {
-        let action = Action { incident, kind, by: "admin".into(), note: "".into() };
+        let action =
+            Action { incident, kind, by: "admin".into(), note: "".into(), seen: "".into() };
         let now = gateway.now();
         gateway.world.act(&Actor::admin("admin"), &action, now, &mut gateway.out).unwrap();
+        assert_eq!(gateway.world.clock_doubt(), Some(HOUR_MS), "{kind:?}: it may be taken back");
+        gateway.pass(30_001);
         assert_eq!(gateway.world.clock_doubt(), doubt, "{kind:?}");
     }
     assert_eq!(gateway.world.book.get(incident).unwrap().state, State::Closed);

@@ -16,7 +16,13 @@ fn a_retained_fire_pages_and_escalates_once() {
     assert_eq!(reason, Some(crate::fact::Reason::SinceUnknown));
     world.tick(T0 + 180_000, &mut out);
     assert_eq!(out.pages.iter().map(|page| page.step).collect::<Vec<_>>(), [1, 3], "it escalates");
-    let close = Action { incident, kind: ActionKind::FalseAlarm, by: "".into(), note: "".into() };
+    let close = Action {
+        incident,
+        kind: ActionKind::FalseAlarm,
+        by: "".into(),
+        note: "".into(),
+        seen: "".into(),
+    };
     world.act(&Actor::admin("admin"), &close, T0 + 200_000, &mut out).unwrap();
 
     let mut after = town::world(world.registry().clone(), Plan::default());
@@ -50,8 +56,10 @@ fn an_unreadable_alarm_that_the_broker_kept_is_told_once_until_its_device_starts
         let incident = out.pages.first().map(|page| page.incident);
         if let Some(incident) = incident {
             let (kind, by, note) = (ActionKind::FalseAlarm, "".into(), "".into());
-            let close = Action { incident, kind, by, note };
+            let close = Action { incident, kind, by, note, seen: "".into() };
             world.act(&Actor::admin("admin"), &close, now, &mut out).unwrap();
+            now += 30_000;
+            world.tick(now, &mut out);
         }
         incident.is_some()
     };
@@ -110,7 +118,13 @@ fn what_is_retained_is_never_live() {
 
     world.step(&alarm("S", Condition::Smoke, true), T0 + 1, &mut out);
     let incident = out.pages[0].incident;
-    let action = Action { incident, kind: ActionKind::Acknowledge, by: "".into(), note: "".into() };
+    let action = Action {
+        incident,
+        kind: ActionKind::Acknowledge,
+        by: "".into(),
+        note: "".into(),
+        seen: "".into(),
+    };
     world.step(&Message::Action { station: "T".into(), action }, KEPT, &mut out);
     assert_eq!(world.book.get(incident).unwrap().state, State::Open, "done once is not done again");
     assert_eq!(out.counts.refused_actions, 1);
@@ -154,8 +168,13 @@ fn what_is_retained_of_a_device_that_was_heard_costs_no_write() {
 }
 
 fn closes(incident: ulid::Ulid, station: &str) -> Message {
-    let action =
-        Action { incident, kind: ActionKind::FalseAlarm, by: "chief".into(), note: "".into() };
+    let action = Action {
+        incident,
+        kind: ActionKind::FalseAlarm,
+        by: "chief".into(),
+        note: "".into(),
+        seen: "".into(),
+    };
     Message::Action { station: station.into(), action }
 }
 
@@ -251,8 +270,13 @@ fn a_live_alarm_that_the_broker_kept_is_not_another_fire() {
         for (n, message) in later.iter().enumerate() {
             world.step(message, Arrived { print: 10, ..print(T0 + 2 + n as Ms) }, &mut out);
         }
-        let close =
-            Action { incident, kind: ActionKind::FalseAlarm, by: "".into(), note: "".into() };
+        let close = Action {
+            incident,
+            kind: ActionKind::FalseAlarm,
+            by: "".into(),
+            note: "".into(),
+            seen: "".into(),
+        };
         world.act(&Actor::admin("admin"), &close, T0 + 1_000, &mut out).unwrap();
         let mut again = Changes::default();
         let kept = Arrived { at: T0 + 900_000, retained: true, print: 7 };

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use maud::{Markup, html};
 use standpipe_rules::HOUR_MS;
-use standpipe_rules::detect::HydrantNow;
-use standpipe_rules::incidents::{NearHydrant, WireIncident};
+use standpipe_rules::detect::{HydrantNow, Trust};
+use standpipe_rules::incidents::{NearHydrant, WireIncident, way};
 use standpipe_shared::{Class, Field, Kind};
-use standpipe_store::views::evidence::{IncidentEvidence, of_incident};
+use standpipe_store::views::evidence::{HydrantRow, IncidentEvidence, NEAR_M, of_incident};
 
 use super::super::device::SPEAKS_FROM;
 use super::super::devices::UNCLAIMED;
@@ -33,6 +33,8 @@ const NO_FLOOR: Say = say("which building and floor", "所在建筑与楼层");
 const SILENT: Say = say("how it is now: the device has not been heard for", "当前状况：设备已失联");
 const ALONE: Say =
     say("whether it is real: no second detector says so", "是否属实：没有第二个探测器报警");
+const DETECTORS: Say = say("{} detectors", "{} 个探测器报警");
+const FLOORS: Say = say("floor", "楼层");
 const REPEATED: Say = say("Episode", "第几次");
 
 /// What was looked up, and what it says of the hydrants.
@@ -40,6 +42,8 @@ pub struct KnownFacts {
     /// As the store has it.
     pub found: IncidentEvidence,
     hydrants: HashMap<Box<str>, HydrantNow>,
+    /// A fire's water, the nearest first.
+    pub water: Vec<NearHydrant>,
 }
 
 impl KnownFacts {
@@ -61,16 +65,65 @@ impl KnownFacts {
 
 /// Reads what the page says beyond the incident itself.
 pub async fn read(view: &View, incident: &WireIncident) -> Result<KnownFacts, Oops> {
-    let (incident, now) = (incident.clone(), view.now);
-    let found = view.api.store.read(move |db| of_incident(db, &incident, now)).await?;
+    let (of, now) = (incident.clone(), view.now);
+    let found = view.api.store.read(move |db| of_incident(db, &of, now)).await?;
+    Ok(judged(view, incident, found))
+}
+
+/// What was read, with its hydrants judged as they are now.
+pub fn judged(view: &View, incident: &WireIncident, found: IncidentEvidence) -> KnownFacts {
     let mut hydrants = HashMap::new();
     for row in &found.hydrants {
-        let profile = view.api.profiles.profile_of(&row.device);
-        let hydrant = HydrantNow::of(&row.device, profile, &row.memory, now);
+        let hydrant = match &row.memory {
+            Some(memory) => {
+                let profile = view.api.profiles.profile_of(&row.device);
+                HydrantNow::of(&row.device, profile, memory, view.now)
+            }
+            None => HydrantNow::UNKNOWN,
+        };
         let hydrant = if row.out_of_service { hydrant.out_of_service() } else { hydrant };
         hydrants.insert(row.device.id.clone(), hydrant);
     }
-    Ok(KnownFacts { found, hydrants })
+    let water = water(view, incident, &found);
+    KnownFacts { found, hydrants, water }
+}
+
+/// A fire's water, the nearest first: every outdoor hydrant within [`NEAR_M`], trusted or not, and
+/// those that the incident names however far they are. Programs keep the incident's own list.
+fn water(view: &View, incident: &WireIncident, found: &IncidentEvidence) -> Vec<NearHydrant> {
+    let mut all = incident.hydrants.clone();
+    let fire = incident.device.as_ref().and_then(|device| Some((device.lat?, device.lon?)));
+    for HydrantRow { device, .. } in &found.hydrants {
+        let (Some(fire), Some(lat), Some(lon)) = (fire, device.lat, device.lon) else { continue };
+        let (distance_m, bearing_deg) = way(fire, (lat, lon));
+        let near = f64::from(distance_m) <= NEAR_M && view.api.profiles.profile_of(device).outdoor;
+        if near && !all.iter().any(|known| known.id == device.id) {
+            all.push(NearHydrant {
+                id: device.id.clone(),
+                name: device.name.clone(),
+                distance_m,
+                bearing_deg,
+                pressure_kpa: None,
+                measured_at: None,
+                trust: Trust::Unconfirmed,
+                trust_reason: None,
+            });
+        }
+    }
+    all.sort_by(|one, other| (one.distance_m, &one.id).cmp(&(other.distance_m, &other.id)));
+    all
+}
+
+/// Floors and detectors in a line; empty where neither is known.
+pub fn burns(view: &View, incident: &WireIncident) -> String {
+    let mut parts = Vec::new();
+    if !incident.floors.is_empty() {
+        parts.push(format!("{} {}", view.say(FLOORS), incident.floors.join(", ")));
+    }
+    if incident.detectors > 1 {
+        parts.push(view.say(DETECTORS).replace("{}", &incident.detectors.to_string()));
+    }
+    parts.join(" · ")
 }
 
 /// The facts as a list of terms and values.

@@ -198,7 +198,13 @@ impl Gateway {
             }
             Event::Acts { incident: n, kind } => {
                 let Some(incident) = incident(*n) else { return };
-                let action = Action { incident, kind: ACTS[*kind], by: "".into(), note: "".into() };
+                let action = Action {
+                    incident,
+                    kind: ACTS[*kind],
+                    by: "".into(),
+                    note: "".into(),
+                    seen: "".into(),
+                };
                 Message::Action { station: "T".into(), action }
             }
             Event::Session(up) => return self.world.session(*up, now, out),
