@@ -121,7 +121,7 @@ pub(super) const ALL: &[KeySection] = &[
         ConfigKey { name: "quarantine_messages", default: Written("10000"), says: "The same: the newest so many. Twice as many are never kept, however fast they come; what is beyond that is counted and not archived.", source: "" },
         ConfigKey { name: "archive_mib", default: Written("1024"), says: "All files of the archive together; the oldest are deleted beyond it, those of messages first, then of the audit log, then of incidents. 0: there is no archive.", source: "" },
     ]},
-    KeySection { name: "registry", says: "Files that are imported at every start: all of both, or nothing of either. When one cannot be read or has a fault, a gateway that has stations or devices stored starts with these and says so on every page; `check` and a first start refuse.", keys: &[
+    KeySection { name: "registry", says: "Files that fill an empty registry: all of both, or nothing of either. Later the registry in the store counts: how the files differ from it is said in the log, in `/readyz` and on the page of devices, and a person takes them in (`standpipe import`). When one cannot be read or has a fault, a gateway that has stations or devices stored starts with these and says so on every page; `check` and a first start refuse.", keys: &[
         ConfigKey { name: "stations", default: Absent, says: "Stations, CSV, at most 32 MiB.", source: "" },
         ConfigKey { name: "devices", default: Absent, says: "Devices, CSV, at most 32 MiB.", source: "" },
     ]},

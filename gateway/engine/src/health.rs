@@ -4,6 +4,7 @@
 
 mod chain;
 mod degraded;
+mod registry_files;
 
 use standpipe_rules::Ms;
 
@@ -12,6 +13,7 @@ use crate::source::{Facts, Sources};
 pub use crate::part::{Part, PartStatus};
 pub use chain::ChainPulse;
 pub use degraded::{Degraded, DegradedPart, DegradedWatch, Trouble};
+pub use registry_files::DifferingFiles;
 
 /// All parts. Shared as `Arc<Health>`.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub struct Health {
     pub chain: ChainPulse,
     /// What is not as it should be while fires are paged.
     pub degraded: Degraded,
+    /// How the files of `[registry]` differ from the registry. Written at the start.
+    pub registry_files: DifferingFiles,
 }
 
 impl Health {
@@ -36,13 +40,13 @@ impl Health {
     #[must_use]
     pub fn of(sources: &Sources) -> Self {
         let [store, series, clock] = [(); 3].map(|()| Part::default());
-        let (chain, degraded) = Default::default();
-        Self { store, sources: sources.clone(), series, clock, chain, degraded }
+        let (chain, degraded, registry_files) = Default::default();
+        Self { store, sources: sources.clone(), series, clock, chain, degraded, registry_files }
     }
 
     /// The clock was set by so much.
     pub fn shift(&self, by: Ms) {
-        let Self { store, sources, series, clock, chain, degraded } = self;
+        let Self { store, sources, series, clock, chain, degraded, registry_files: _ } = self;
         degraded.shift(by);
         chain.shift(by);
         let sources = sources.all().iter().map(|Facts { health, .. }| &**health);

@@ -14,8 +14,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
+use standpipe_lists::Lines;
 use standpipe_rules::Ms;
-use standpipe_rules::registry::files::Lines;
 use standpipe_shared::{Field, Measurements, Name, Reading, Shape};
 
 /// Read from the file at once, bytes.

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use serde::de::DeserializeOwned;
-use standpipe_rules::registry::{Device, Station};
+use standpipe_rules::registry::{Device, Registry, Station};
 
 use super::{first, json};
 use crate::readers::ReadError;
@@ -22,6 +22,28 @@ pub fn device(db: &Connection, id: &str) -> Result<Option<Device>, ReadError> {
 /// [`ReadError`].
 pub fn station(db: &Connection, id: &str) -> Result<Option<Station>, ReadError> {
     first(db, "SELECT json FROM station WHERE id = ?1", [id], |row| json(row, 0))
+}
+
+/// Everything that can be read of the registry, beside these profiles.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn all(db: &Connection, mut profiles: Registry) -> Result<Registry, ReadError> {
+    let mut stations = db.prepare("SELECT json FROM station ORDER BY id")?;
+    let rows = stations.query_map([], |row| row.get::<_, String>(0))?;
+    for text in rows {
+        if let Ok(station) = serde_json::from_str(&text?) {
+            profiles.put_station(station);
+        }
+    }
+    let mut devices = db.prepare("SELECT json FROM device ORDER BY ix")?;
+    let rows = devices.query_map([], |row| row.get::<_, String>(0))?;
+    for text in rows {
+        if let Ok(device) = serde_json::from_str(&text?) {
+            profiles.put_device(device);
+        }
+    }
+    Ok(profiles)
 }
 
 impl Reader {
