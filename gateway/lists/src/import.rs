@@ -7,7 +7,7 @@ use standpipe_rules::incidents::Text;
 use standpipe_rules::registry::{Device, DeviceIx, Registry, Station};
 
 use crate::columns::ListOptions;
-use crate::datum::Datum;
+use crate::datum::{Datum, MapPlace};
 use crate::fault::{BadRow, both};
 use crate::rows::Read;
 use crate::table::File;
@@ -29,6 +29,8 @@ pub struct Import {
     pub doubts: Vec<Text>,
     /// What was ignored and may be of interest.
     pub notes: Vec<Text>,
+    /// How places were taken, where nobody said in which datum they are.
+    pub datum: Option<Text>,
 }
 
 impl Import {
@@ -92,7 +94,7 @@ impl Import {
         }
         without_place(&mut read_devices);
         if options.utm.is_none() {
-            of_unsaid_datum(&mut read_devices, options.datum);
+            import.datum = of_unsaid_datum(&read_devices, options.datum);
         }
         for (bad, notes) in
             [(read_stations.bad, read_stations.notes), (read_devices.bad, read_devices.notes)]
@@ -147,27 +149,32 @@ fn without_place(read: &mut Read<Device>) {
     ));
 }
 
-/// Of a list from China nobody said in which datum it is: it is said how it is taken.
-fn of_unsaid_datum(read: &mut Read<Device>, said: Option<Datum>) {
+/// Of a list from China nobody said in which datum it is: how it is taken.
+fn of_unsaid_datum(read: &Read<Device>, said: Option<Datum>) -> Option<Text> {
     let in_china = |device: &Device| {
         let place = device.lat.zip(device.lon);
-        place.is_some_and(|(lat, lon)| crate::datum::MapPlace { lat, lon }.is_in_china())
+        place.is_some_and(|(lat, lon)| MapPlace { lat, lon }.is_in_china())
     };
     let any = read.rows.iter().any(|numbered| in_china(&numbered.row));
+    let file = &read.file;
     match (said, read.datum()) {
-        (Some(_), _) => {}
         (None, Some(datum)) => {
             let name = datum.name();
-            read.note(&both(
-                format!("places are taken as {name}, as the columns' names say"),
-                format!("坐标按列名所示的 {name} 读取"),
-            ));
+            Some(both(
+                format!("{file}: places are taken as {name}, as the columns' names say"),
+                format!("{file}：坐标按列名所示的 {name} 读取"),
+            ))
         }
-        (None, None) if any => read.note(&both(
-            "places are taken as WGS-84 (GPS): if they come from a Chinese map, say --datum gcj02 (Amap, \
-             Tencent) or bd09 (Baidu)",
-            "坐标按 WGS-84（GPS）读取：如取自国内地图，请用 --datum gcj02（高德、腾讯）或 bd09（百度）",
+        (None, None) if any => Some(both(
+            format!(
+                "{file}: places are taken as WGS-84 (GPS): if they come from a Chinese map, say --datum \
+                 gcj02 (Amap, Tencent) or bd09 (Baidu)"
+            ),
+            format!(
+                "{file}：坐标按 WGS-84（GPS）读取：如取自国内地图，请用 --datum gcj02（高德、腾讯）或 \
+                 bd09（百度）"
+            ),
         )),
-        (None, None) => {}
+        (Some(_), _) | (None, None) => None,
     }
 }

@@ -24,10 +24,8 @@ fn read(stations: &[u8], devices: &[u8]) -> Import {
     Import::read(file("stations.csv", stations), file("devices.csv", devices), &known)
 }
 
-/// What is noted, but for how places are taken.
 fn notes(import: &Import) -> Vec<&str> {
-    let notes = import.notes.iter().map(|note| note.en.as_str());
-    notes.filter(|note| !note.contains("taken as WGS-84")).collect()
+    import.notes.iter().map(|note| note.en.as_str()).collect()
 }
 
 fn told(import: &Import) -> String {

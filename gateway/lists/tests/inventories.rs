@@ -219,7 +219,13 @@ fn what_is_read_besides_is_right() {
     let book = read("y2-real.xlsx");
     assert_eq!(&*book.devices[0].installed_on, "2025-11-24");
     let notes = |import: &Import| {
-        import.notes.iter().map(|note| note.en.clone()).collect::<Vec<_>>().join("\n")
+        import
+            .notes
+            .iter()
+            .chain(&import.datum)
+            .map(|note| note.en.clone())
+            .collect::<Vec<_>>()
+            .join("\n")
     };
     assert!(notes(&book).contains("the workbook has 2 sheets"), "{}", notes(&book));
     let unplaced = read("q-no-coords.csv");

@@ -94,6 +94,9 @@ fn into_store(
     let known = store.registry(profiles).map_err(failed)?;
     let files = (lists.stations, lists.devices);
     let import = files::import(files, &known, order.list, order.skip_bad)?;
+    if let Some(datum) = &import.datum {
+        complain(lang().text(datum));
+    }
     let listed = Listed { stations: files.0.is_some(), devices: files.1.is_some() };
     let difference = RegistryDifference::of(&import, &known, listed);
     let first = registry_files::is_empty(&known);

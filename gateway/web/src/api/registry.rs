@@ -154,7 +154,7 @@ pub async fn import(
         difference: BothLines::lines(|language| difference.lines(language)),
         faults: BothLines::lines(|language| told(&import.bad, language).join("\n")),
         doubts: BothLines::of(&import.doubts),
-        notes: BothLines::of(&import.notes),
+        notes: BothLines::of(import.notes.iter().chain(&import.datum)),
     };
     if applied && !difference.is_empty() {
         take(&api, &who, import, &difference).await?;
