@@ -2,11 +2,14 @@
 
 use rusqlite::Connection;
 use serde::de::DeserializeOwned;
-use standpipe_rules::registry::{Device, Registry, Station};
+use standpipe_rules::registry::{Device, Predecessor, Registry, Station};
 
 use super::{first, json};
 use crate::readers::ReadError;
 use crate::{Reader, StoreError};
+
+/// Devices in one place after another that are looked for.
+const PREDECESSORS: usize = 16;
 
 /// A device's row; `None`: it is not registered.
 ///
@@ -14,6 +17,21 @@ use crate::{Reader, StoreError};
 /// [`ReadError`].
 pub fn device(db: &Connection, id: &str) -> Result<Option<Device>, ReadError> {
     first(db, "SELECT json FROM device WHERE id = ?1", [id], |row| json(row, 0))
+}
+
+/// Whose place a device took, and whose that one had taken, newest first.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn predecessors(db: &Connection, id: &str) -> Result<Vec<Predecessor>, ReadError> {
+    let mut chain: Vec<Predecessor> = Vec::new();
+    let mut next = Some(Box::from(id));
+    while let Some(id) = next.filter(|_| chain.len() < PREDECESSORS) {
+        let before: Option<Predecessor> = device(db, &id)?.and_then(|device| device.replaces);
+        next = before.as_ref().map(|before| before.device.clone());
+        chain.extend(before);
+    }
+    Ok(chain)
 }
 
 /// A station's row; `None`: it is not registered.
