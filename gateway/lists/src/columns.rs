@@ -12,13 +12,16 @@ const TOP: usize = 30;
 /// Names of columns that a fault lists; the rest are counted.
 const LISTED: usize = 20;
 
+/// Our names of columns, and what is said of each.
+pub type ColumnPairs = Vec<(Box<str>, Box<str>)>;
+
 /// What the person who brings a list says about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListOptions {
     /// Our name of a column, and theirs.
-    pub columns: Vec<(Box<str>, Box<str>)>,
+    pub columns: ColumnPairs,
     /// Our name of a column, and what stands in it wherever the list has nothing.
-    pub fill: Vec<(Box<str>, Box<str>)>,
+    pub fill: ColumnPairs,
     /// `None`: not said, and WGS-84.
     pub datum: Option<Datum>,
     /// Places are metres of this zone.
@@ -35,7 +38,7 @@ impl ListOptions {
     ///
     /// # Errors
     /// [`BadOption`]: a part of it is not of that form, or names no column of ours.
-    pub fn pairs(text: &str) -> Result<Vec<(Box<str>, Box<str>)>, BadOption> {
+    pub fn pairs(text: &str) -> Result<ColumnPairs, BadOption> {
         let parts = text.split(',').filter(|part| !part.trim().is_empty());
         parts
             .map(|part| {

@@ -63,6 +63,12 @@ impl Delimiter {
     }
 }
 
+/// The sign between the fields of a text, by its beginning; a comma, where it has several bytes.
+#[must_use]
+pub fn delimiter(head: &str, knows: &dyn Fn(&str) -> bool) -> u8 {
+    u8::try_from(Delimiter::of(head, knows).0).ok().filter(u8::is_ascii).unwrap_or(b',')
+}
+
 /// Whether a row has anything in it.
 pub(crate) fn is_blank<'a>(mut fields: impl Iterator<Item = &'a str>) -> bool {
     fields.all(|field| trimmed(field).is_empty())

@@ -231,7 +231,7 @@ fn changed(before: &[CsvField], after: &[CsvField]) -> Vec<ChangedField> {
     let differs = after.iter().filter_map(|(column, after)| {
         let before = before.get(column).copied().unwrap_or_default();
         (!is_same(column, before, after)).then(|| ChangedField {
-            column: *column,
+            column,
             before: before.into(),
             after: (**after).into(),
         })

@@ -132,7 +132,16 @@ pub(crate) fn xml(text: &str) -> Result<Sheet, NoSheet> {
             Event::End(tag) if tag.name().as_ref() == "node" => features.extend(node.take()),
             Event::Start(_) | Event::Empty(_) if !is_osm => return Err(not_osm()),
             Event::Eof => break,
-            _ => {}
+            Event::Start(_)
+            | Event::End(_)
+            | Event::Empty(_)
+            | Event::Text(_)
+            | Event::CData(_)
+            | Event::Comment(_)
+            | Event::Decl(_)
+            | Event::PI(_)
+            | Event::DocType(_)
+            | Event::GeneralRef(_) => {}
         }
     }
     if is_osm { Ok(hydrants(features)) } else { Err(not_osm()) }

@@ -14,6 +14,7 @@
 //! | [`datum`] | places as maps of China draw them, and as surveyors write them, → WGS-84 |
 //! | `rows`, `devices`, `stations` | a row → a device, a station, or what is wrong with it |
 //! | `check`, `doubts` | what rows say of each other; what is likely wrong with the whole list |
+//! | [`readings`] | columns and values of recorded readings |
 //! | [`import`] | all of it: files → what is to be registered, and every fault |
 //! | [`difference`] | what taking a list would change in the registry |
 //! | [`fault`] | a fault with its place, in both languages; many of one cause are told once |
@@ -35,6 +36,7 @@ pub mod fault;
 mod features;
 pub mod import;
 pub mod lines;
+pub mod readings;
 mod rows;
 pub mod sheet;
 mod spreadsheet;
@@ -43,8 +45,9 @@ pub mod table;
 mod values;
 mod write;
 
-pub use columns::{BadOption, ListOptions};
+pub use columns::{BadOption, ColumnPairs, ListOptions};
 pub use datum::{Datum, UtmZone};
+pub use delimited::delimiter;
 pub use difference::{ChangedField, ChangedRow, Listed, RegistryDifference, RowDifference};
 pub use fault::{BadRow, FaultCause, told};
 pub use import::Import;

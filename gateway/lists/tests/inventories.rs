@@ -1,5 +1,6 @@
 //! Every list of `tests/data/inventories`, which are of kinds that people really have: what comes of each,
 //! in both languages. Most come without a device's place in doubt; their stations are in `stations.csv`.
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 use std::path::PathBuf;
 

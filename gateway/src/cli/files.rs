@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
-use standpipe_lists::{Datum, File, Import, ListOptions, UtmZone, told};
+use standpipe_lists::{ColumnPairs, Datum, File, Import, ListOptions, UtmZone, told};
 use standpipe_machine::output::complain;
 use standpipe_rules::incidents::Window;
 use standpipe_rules::registry::{Profile, Registry};
@@ -20,10 +20,10 @@ pub struct ListArgs {
     /// Which of the file's columns is which of ours, such as id=编号,lat=Y. The usual Chinese and English
     /// names need no word.
     #[arg(long, value_name = "OURS=THEIRS,…", value_parser = ListOptions::pairs)]
-    columns: Vec<Vec<(Box<str>, Box<str>)>>,
+    columns: Vec<ColumnPairs>,
     /// What stands in a column of ours wherever the file has nothing, such as kind=hydrant,station=T01.
     #[arg(long, value_name = "OURS=VALUE,…", value_parser = ListOptions::pairs)]
-    fill: Vec<Vec<(Box<str>, Box<str>)>>,
+    fill: Vec<ColumnPairs>,
     /// How places are meant: wgs84 (GPS), gcj02 (Amap, Tencent) or bd09 (Baidu). Without it, as the names
     /// of the columns say, or wgs84.
     #[arg(long, value_name = "DATUM", value_parser = datum)]
@@ -50,7 +50,7 @@ impl ListArgs {
     /// The same, as the API takes it.
     #[must_use]
     pub fn body(&self) -> Map<String, Value> {
-        let pairs = |pairs: Vec<(Box<str>, Box<str>)>| {
+        let pairs = |pairs: ColumnPairs| {
             let pairs = pairs.iter().map(|(ours, theirs)| format!("{ours}={theirs}"));
             Value::from(pairs.collect::<Vec<_>>().join(","))
         };
