@@ -44,7 +44,7 @@ const LAYERS: &[&[&str]] = &[
     &["standpipe-shared"],
     &["standpipe-rules", "standpipe-firmware"],
     &["standpipe-machine", "standpipe-words", "standpipe-simulator", "standpipe-trust"],
-    &["standpipe-store", "standpipe-receivers", "standpipe-disk"],
+    &["standpipe-store", "standpipe-receivers", "standpipe-lists", "standpipe-disk"],
     &["standpipe-config"],
     &["standpipe-engine"],
     &["standpipe-transport", "standpipe-series"],

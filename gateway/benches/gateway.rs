@@ -107,6 +107,8 @@ fn device(n: usize) -> Device {
         decoder: "".into(),
         area: "banan".into(),
         claimed: true,
+        retired_at: None,
+        replaces: None,
     }
 }
 

@@ -56,7 +56,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use self::listening::{Listening, listen, serve};
-use self::opened::{OpenedStore, open_despite, registry_trouble};
+use self::opened::{FilesRead, OpenedStore, open_despite, registry_trouble};
 use self::pagers::{PagerSetup, Pagers};
 use crate::archive::{self, ArchiveSetup};
 use crate::degraded::{self, Start};
@@ -126,7 +126,7 @@ pub fn start_despite(
     let (http, listener) = listen(&config)?;
     let broker = Broker::of(&config.mqtt)?;
     let metrics = standpipe_web::metrics::install()?;
-    let OpenedStore { store, mut loaded, name, untaken, unknown, known_ids, lost, rescue, moved } =
+    let OpenedStore { store, mut loaded, name, files, unknown, known_ids, lost, rescue, moved } =
         open_despite(&mut config, &machine)?;
     let (gateway, _) = &name;
     let lease = among.lease(
@@ -145,7 +145,14 @@ pub fn start_despite(
     ];
     troubles.push((known_ids == KnownIds::Others).then(|| start.ids()));
     troubles.push(lost.map(|lost| start.store(&lost)));
-    troubles.extend(untaken.map(|untaken| Some(registry_trouble(&untaken, start.now))));
+    let differs = match files {
+        FilesRead::Taken => None,
+        FilesRead::Differ(difference) => Some((start.now, difference)),
+        FilesRead::Bad(untaken) => {
+            troubles.push(Some(registry_trouble(&untaken, start.now)));
+            None
+        }
+    };
     let (accounts, door) = accounts(&start, &mut troubles)?;
     let (series, trouble) = start.history();
     troubles.push(trouble);
@@ -184,6 +191,9 @@ pub fn start_despite(
     with.clock.doubt(writer.clock_is_doubted());
     with.health.degraded.report();
     troubles.into_iter().flatten().for_each(|trouble| with.health.degraded.set(trouble));
+    if let Some((since, difference)) = differs {
+        with.health.registry_files.set(since, difference);
+    }
     with.health.chain.begin(with.clock.now());
     let stage = &mut running.engine;
     stage.threads.push(write(writer, queues, outlets, stage.stop.clone())?);

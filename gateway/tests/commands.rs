@@ -90,7 +90,8 @@ fn what_is_imported_is_known_from_then_on() {
     let folder = folder(&[]);
     let import = "import --stations stations.csv --devices devices.csv";
     let (code, out, err) = standpipe(folder.path(), import);
-    assert_eq!((code, &*err), (Some(0), ""));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.starts_with("devices.csv: places are taken as WGS-84") && err.lines().count() == 1);
     assert_eq!(out, "2 stations and 1 devices into standpipe.db\n");
     let (code, out, err) = standpipe(folder.path(), "check --config standpipe.toml");
     assert_eq!((code, &*err), (Some(0), ""));
@@ -101,7 +102,7 @@ fn what_is_imported_is_known_from_then_on() {
 #[test]
 fn nothing_is_imported_with_a_bad_row_unless_it_may_be_skipped() {
     let two = "id,kind,name,station,zone,profile,lat,lon,address\n\
-               A,hydrant,a,t,,,1,1,\nB,hydrant,b,nowhere,,,1,1,\n";
+               A,hydrant,a,t,,,29.38,106.55,\nB,hydrant,b,nowhere,,,29.38,106.55,\n";
     let folder = folder(&[("two.csv", two)]);
     let import = "import --stations stations.csv --devices two.csv";
     let (code, out, err) = standpipe(folder.path(), import);
@@ -116,9 +117,35 @@ fn nothing_is_imported_with_a_bad_row_unless_it_may_be_skipped() {
     let (code, out, _) = standpipe(folder.path(), &format!("{import} --skip-bad"));
     assert_eq!((code, &*out), (Some(0), "2 stations and 1 devices into standpipe.db\n"));
     assert!(known(folder.path()).starts_with("2 stations, 1 devices"));
+    let none = "id,kind,station\nB,hydrant,nowhere\n";
+    std::fs::write(folder.path().join("none.csv"), none).unwrap();
+    let (code, _, err) = standpipe(folder.path(), "import none.csv --skip-bad --yes");
+    assert!(code == Some(1) && err.contains("nothing was done"), "nothing is left: {err}");
     let (code, _, err) = standpipe(folder.path(), "import --devices gone.csv");
     assert_eq!(code, Some(1));
     assert!(err.starts_with("gone.csv: cannot be read"), "{err}");
+}
+
+#[test]
+fn a_registry_that_has_something_changes_only_when_a_person_says_so() {
+    let folder = folder(&[]);
+    let import = "import --stations stations.csv --devices devices.csv";
+    assert_eq!(standpipe(folder.path(), import).0, Some(0));
+    let (code, out, err) = standpipe(folder.path(), import);
+    assert_eq!((code, &*out), (Some(0), ""), "the same again");
+    assert!(err.ends_with("nothing changes\n"), "{err}");
+    let other = "编号;类型;站点\nH1;消火栓;t\nH2;消火栓;鱼洞站\n";
+    std::fs::write(folder.path().join("more.csv"), other).unwrap();
+    let (code, out, err) = standpipe(folder.path(), "import more.csv");
+    assert_eq!((code, &*out), (Some(1), "device H2: new\n"), "{err}");
+    assert!(err.ends_with("add --yes\n"), "{err}");
+    let known = |folder: &Path| standpipe(folder, "check --config standpipe.toml").1;
+    assert!(known(folder.path()).starts_with("2 stations, 1 devices"));
+    assert_eq!(standpipe(folder.path(), "import more.csv --yes").0, Some(0));
+    assert!(known(folder.path()).starts_with("2 stations, 2 devices"));
+    let (code, out, _) = standpipe(folder.path(), import);
+    assert_eq!((code, &*out), (Some(0), "device H2: not in the list, stays\n"));
+    assert!(known(folder.path()).starts_with("2 stations, 2 devices"));
 }
 
 /// One reading a minute: good until 10, low until 20, good until 30.

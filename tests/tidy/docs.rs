@@ -9,6 +9,7 @@ const DOCS_SAY_MORE: &[&str] = &[
     "firmware/",
     "gateway/config/",
     "gateway/demo/",
+    "gateway/lists/",
     "gateway/machine/",
     "gateway/notify/",
     "gateway/receivers/",
@@ -27,6 +28,7 @@ const DOCS_SAY_MORE: &[&str] = &[
 /// which knows no difference, is off there.
 const FIELDS_SPEAK: &[&str] = &[
     "gateway/engine/",
+    "gateway/lists/",
     "gateway/notify/",
     "gateway/rules/",
     "gateway/series/",
@@ -40,6 +42,7 @@ const NO_IT: &[&str] = &[
     "gateway/benches/",
     "gateway/config/",
     "gateway/demo/",
+    "gateway/lists/",
     "gateway/machine/",
     "gateway/notify/",
     "gateway/receivers/",

@@ -123,7 +123,7 @@ pub(super) const ALL: &[KeySection] = &[
         ConfigKey { name: "archive_mib", default: Written("1024"), says: "All files of the archive together; the oldest are deleted beyond it, those of messages first, then of the audit log, then of incidents. 0: there is no archive.", source: "" },
         ConfigKey { name: "log_mib", default: Absent, says: "MiB of readings that wait in the store for history, at least 16; without it a third of what is free on the disk at the start, the store itself counted as free. Beyond it the oldest are given up, so that fires can be stored: counted as `given_up` in the ledger, and told.", source: "" },
     ]},
-    KeySection { name: "registry", says: "Files that are imported at every start: all of both, or nothing of either. When one cannot be read or has a fault, a gateway that has stations or devices stored starts with these and says so on every page; `check` and a first start refuse.", keys: &[
+    KeySection { name: "registry", says: "Files that fill an empty registry: all of both, or nothing of either. Later the registry in the store counts: how the files differ from it is said in the log, in `/readyz` and on the page of devices, and a person takes them in (`standpipe import`). When one cannot be read or has a fault, a gateway that has stations or devices stored starts with these and says so on every page; `check` and a first start refuse.", keys: &[
         ConfigKey { name: "stations", default: Absent, says: "Stations, CSV, at most 32 MiB.", source: "" },
         ConfigKey { name: "devices", default: Absent, says: "Devices, CSV, at most 32 MiB.", source: "" },
     ]},

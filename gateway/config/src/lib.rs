@@ -257,7 +257,7 @@ pub struct Verify {
     pub hours: u32,
 }
 
-/// `[registry]`: files that are taken in at every start.
+/// `[registry]`: files that fill an empty registry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegistryFiles {
     pub stations: Option<PathBuf>,

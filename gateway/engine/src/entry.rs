@@ -15,7 +15,7 @@ use standpipe_rules::incidents::{
     Action, Actor, Announcement, BadAnnouncement, IdSecret, IncidentId, Plan, ReceiverNews, Refused,
 };
 use standpipe_rules::orders::{Order, OrderRefused};
-use standpipe_rules::registry::{Device, DeviceIx, Profile, Station};
+use standpipe_rules::registry::{Device, DeviceIx, NotReplaced, Profile, Station};
 use standpipe_rules::wire::Parsed;
 use standpipe_shared::Condition;
 use standpipe_store::digests::DigestNews;
@@ -129,6 +129,12 @@ pub enum Input {
     Act { actor: Box<Actor>, action: Action },
     /// A device is registered, or changed.
     PutDevice(Box<Device>),
+    /// Rows of a list that a person has looked at: each is registered, or changed.
+    Register(Box<RegistryRows>),
+    /// A device is nobody's any more.
+    Retire { device: Box<str> },
+    /// Another node takes the place of a device.
+    Replace { device: Box<str>, by: Box<str> },
     /// Something is asked of devices.
     Order(Box<Order>),
     /// Work, a walk test or an exercise is announced.
@@ -147,6 +153,13 @@ pub enum Input {
     Tick,
     /// The batch keeps everything that is remembered, and closes the ledger's rows.
     KeepAll,
+}
+
+/// Stations, then devices, which may belong to them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RegistryRows {
+    pub stations: Vec<Station>,
+    pub devices: Vec<Device>,
 }
 
 /// One message, as its source brought it.
@@ -175,6 +188,10 @@ pub enum EntryOutcome {
     Acted(Result<(), Refused>),
     /// The device's place.
     Placed(DeviceIx),
+    /// Whether there was such a device.
+    Retired(bool),
+    /// The place of the device that took over, or why none did.
+    Replaced(Result<DeviceIx, NotReplaced>),
     /// The id of a command, or why the order is not taken.
     Ordered(Result<Option<Ulid>, OrderRefused>),
     /// The announcement's id, or everything that is wrong with it.

@@ -4,6 +4,7 @@
 
 mod chain;
 mod degraded;
+mod registry_files;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,6 +17,7 @@ use crate::source::{Facts, Sources};
 pub use crate::part::{Part, PartStatus};
 pub use chain::ChainPulse;
 pub use degraded::{Degraded, DegradedPart, DegradedWatch, Trouble};
+pub use registry_files::DifferingFiles;
 
 /// All parts. Shared as `Arc<Health>`.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub struct Health {
     hangs: AtomicU64,
     /// What is not as it should be while fires are paged.
     pub degraded: Degraded,
+    /// How the files of `[registry]` differ from the registry. Written at the start.
+    pub registry_files: DifferingFiles,
 }
 
 impl Health {
@@ -46,7 +50,7 @@ impl Health {
     #[must_use]
     pub fn of(sources: &Sources) -> Self {
         let [store, series, clock] = [(); 3].map(|()| Part::default());
-        let (chain, degraded) = Default::default();
+        let (chain, degraded, registry_files) = Default::default();
         let lost = watch::Sender::new(None);
         Self {
             store,
@@ -58,6 +62,7 @@ impl Health {
             turns: AtomicU64::new(0),
             hangs: AtomicU64::new(0),
             degraded,
+            registry_files,
         }
     }
 
@@ -85,8 +90,18 @@ impl Health {
 
     /// The clock was set by so much.
     pub fn shift(&self, by: Ms) {
-        let Self { store, sources, series, clock, chain, lost: _, turns: _, hangs: _, degraded } =
-            self;
+        let Self {
+            store,
+            sources,
+            series,
+            clock,
+            chain,
+            lost: _,
+            turns: _,
+            hangs: _,
+            degraded,
+            registry_files: _,
+        } = self;
         degraded.shift(by);
         chain.shift(by);
         let sources = sources.all().iter().map(|Facts { health, .. }| &**health);

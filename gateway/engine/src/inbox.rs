@@ -18,14 +18,14 @@ use standpipe_machine::limits::{
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Action, Actor, Announcement, BadAnnouncement, Refused};
 use standpipe_rules::orders::{Order, OrderRefused};
-use standpipe_rules::registry::{Device, DeviceIx};
+use standpipe_rules::registry::{Device, DeviceIx, NotReplaced};
 use standpipe_rules::wire::{Message, Parsed};
 use standpipe_shared::Reading;
 use standpipe_store::expired::Archived;
 use tokio::sync::oneshot;
 use ulid::Ulid;
 
-use crate::entry::{Entry, EntryOutcome, Input, SourceMessage};
+use crate::entry::{Entry, EntryOutcome, Input, RegistryRows, SourceMessage};
 use crate::gather;
 use crate::source::{QueueKind, Receipt, SourceIx, Sources};
 
@@ -383,6 +383,45 @@ impl EngineHandle {
         self.ask(
             asked,
             |outcome| if let EntryOutcome::Placed(it) = outcome { Some(it) } else { None },
+        )
+        .await
+    }
+
+    /// Registers rows of a list, or changes them; answered when they are on disk.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn register(&self, rows: RegistryRows) -> Result<(), Unavailable> {
+        let asked = Input::Register(Box::new(rows));
+        self.ask(asked, |outcome| (outcome == EntryOutcome::Taken).then_some(())).await
+    }
+
+    /// A device is nobody's any more; answered, with whether there was one, when it is on disk.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn retire(&self, device: &str) -> Result<bool, Unavailable> {
+        let asked = Input::Retire { device: device.into() };
+        self.ask(
+            asked,
+            |outcome| if let EntryOutcome::Retired(was) = outcome { Some(was) } else { None },
+        )
+        .await
+    }
+
+    /// Another node takes the place of a device; answered when it is on disk.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when nobody could be asked; inside, [`NotReplaced`] when the answer is no.
+    pub async fn replace(
+        &self,
+        device: &str,
+        by: &str,
+    ) -> Result<Result<DeviceIx, NotReplaced>, Unavailable> {
+        let asked = Input::Replace { device: device.into(), by: by.into() };
+        self.ask(
+            asked,
+            |outcome| if let EntryOutcome::Replaced(done) = outcome { Some(done) } else { None },
         )
         .await
     }

@@ -232,10 +232,13 @@ impl Engine {
     /// [`Self::is_held`].
     fn enter(&mut self, entry: Entry) -> EntryOutcome {
         debug_assert!(!self.is_held(), "a batch that waits for its commit must not grow");
-        if let Input::PutDevice(device) = &entry.input {
-            self.decoders.put(device);
-        }
+        let first = self.state.changes.registered.len();
         let outcome = self.state.apply(&entry);
+        for ix in self.state.changes.registered.get(first..).unwrap_or_default() {
+            if let Some(device) = self.state.world.registry().device(*ix) {
+                self.decoders.put(device);
+            }
+        }
         self.batch.entries.push(entry);
         outcome
     }

@@ -135,6 +135,20 @@ impl EngineState {
             Input::PutDevice(device) => {
                 return EntryOutcome::Placed(world.put_device((**device).clone(), changes));
             }
+            Input::Register(rows) => {
+                for station in &rows.stations {
+                    world.put_station(station.clone(), changes);
+                }
+                for device in &rows.devices {
+                    world.put_device(device.clone(), changes);
+                }
+            }
+            Input::Retire { device } => {
+                return EntryOutcome::Retired(world.retire(device, now, changes));
+            }
+            Input::Replace { device, by } => {
+                return EntryOutcome::Replaced(world.replace(device, by, now, changes));
+            }
             Input::Order(order) => {
                 return EntryOutcome::Ordered(world.order((**order).clone(), now, changes));
             }

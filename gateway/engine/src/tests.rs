@@ -70,6 +70,8 @@ fn device(n: u32) -> Device {
         decoder: "".into(),
         area: "a".into(),
         claimed: true,
+        retired_at: None,
+        replaces: None,
     }
 }
 

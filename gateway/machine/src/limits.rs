@@ -28,6 +28,8 @@ pub const MAX_PACKET: u32 = 2 * 1024 * 1024 + 4 * 1024;
 pub const BATCH: usize = 2_000;
 /// The largest file of `[registry]` that is read, bytes: 100,000 devices take a third of it.
 pub const REGISTRY_FILE: u64 = 32 * 1024 * 1024;
+/// Rows of a list that are registered in one transaction: an alarm waits for no more of them.
+pub const REGISTER_AT_ONCE: usize = 500;
 /// The longest pause between two attempts to reach a broker, a webhook or a database.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long everything may take to stop.

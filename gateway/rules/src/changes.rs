@@ -16,6 +16,8 @@ pub use crate::trail::{Hop, Receiver, TrailEntry};
 pub struct Changes {
     /// Readings to keep for history, in order of arrival.
     pub readings: Vec<Logged>,
+    /// Stations that are new or changed.
+    pub stations: Vec<Box<str>>,
     /// Devices heard for the first time: to be registered as `unclaimed`.
     pub registered: Vec<DeviceIx>,
     /// Devices whose memory must be kept in this transaction. May name one twice.
@@ -68,6 +70,7 @@ impl Changes {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.readings.is_empty()
+            && self.stations.is_empty()
             && self.registered.is_empty()
             && self.save.is_empty()
             && self.dirty.is_empty()
@@ -95,6 +98,7 @@ impl Changes {
     pub fn clear(&mut self) {
         let Self {
             readings,
+            stations,
             registered,
             save,
             dirty,
@@ -119,6 +123,7 @@ impl Changes {
             counts,
         } = self;
         readings.clear();
+        stations.clear();
         registered.clear();
         save.clear();
         dirty.clear();

@@ -7,6 +7,7 @@
 //! knows the others: what passes between them passes through here.
 
 mod clock;
+mod register;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -28,7 +29,7 @@ use crate::incidents::{
     IncidentId, Plan, ReceiverNews, Refused, Said, Saved, WINDOWS_MOST, bulletins,
 };
 use crate::orders::{Of, Order, OrderRefused, Orders, SavedOrders, Wished};
-use crate::registry::{Device, DeviceIx, Registry};
+use crate::registry::{DeviceIx, Registry};
 use crate::status::DeviceStatus;
 use crate::wire::{Arrived, Message, Origin};
 use crate::{Changes, HOUR_MS, Ms};
@@ -469,18 +470,6 @@ impl World {
         known.map_or(0, |((device, profile), memory)| silent_after(device, profile, memory))
     }
 
-    /// Devices that are new, or whose row changed, from that place of the list on.
-    fn met(&mut self, first: usize, out: &mut Changes) {
-        for at in first..out.registered.len() {
-            let ix = out.registered.get(at).copied();
-            if let Some((ix, device)) =
-                ix.and_then(|ix| Some((ix, self.watch.registry.device(ix)?)))
-            {
-                self.orders.registered(ix, device, out);
-            }
-        }
-    }
-
     /// A person, or a station's terminal, does something about an incident.
     ///
     /// # Errors
@@ -523,16 +512,6 @@ impl World {
     /// A page was given up, or a bundle.
     pub fn gave_up(&mut self, page_id: Ulid, at: Ms, why: &str, out: &mut Changes) {
         self.book.gave_up(page_id, why, at, out);
-    }
-
-    /// Adds a device, or changes its row; its memory stays.
-    pub fn put_device(&mut self, device: Device, out: &mut Changes) -> DeviceIx {
-        let ix = self.watch.put_device(device);
-        let first = out.registered.len();
-        out.registered.push(ix);
-        out.save.push(ix);
-        self.met(first, out);
-        ix
     }
 
     /// Closes every row of the ledger that still grows, so that what is stored is complete.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
 use standpipe_machine::output::complain;
 use standpipe_rules::backtest::{Backtest, BacktestRow};
 
@@ -33,9 +34,11 @@ pub fn run(args: &BacktestArgs) -> Result<(), Failure> {
     let config = config::or_default(args.config.as_deref())?;
     let registry = files::registry(&args.registry, config.profiles())?;
     let mut backtest = Backtest::new(registry);
-    let taken = feed(&args.readings, args.registry.skip_bad, |arrived, device, reading| {
-        backtest.reading(arrived, device, &reading);
-    })?;
+    let zone = TimeZone::get(&config.http.timezone).unwrap_or(TimeZone::UTC);
+    let taken =
+        feed((&args.readings, zone), args.registry.skip_bad, |arrived, device, reading| {
+            backtest.reading(arrived, device, &reading);
+        })?;
     let rows = backtest.finish();
     let text = csv(&rows);
     if args.out == Path::new("-") {
@@ -55,14 +58,14 @@ pub fn run(args: &BacktestArgs) -> Result<(), Failure> {
 
 /// Gives every good row to `take`; says how many there were.
 fn feed(
-    path: &Path,
+    (path, zone): (&Path, TimeZone),
     skip_bad: bool,
     mut take: impl FnMut(i64, &str, standpipe_shared::Reading),
 ) -> Result<u64, Failure> {
     let broken =
         |bad: readings::UnreadableFile| Failure::Failed(format!("{}: {bad}", path.display()));
     let bar = progress::bytes(path.metadata().map_or(0, |file| file.len()), "judging");
-    let mut rows = readings::open(path, |bytes| bar.inc(bytes as u64)).map_err(broken)?;
+    let mut rows = readings::open(path, zone, |bytes| bar.inc(bytes as u64)).map_err(broken)?;
     let ignored = rows.ignored();
     if !ignored.is_empty() {
         complain(format_args!("{}: columns ignored: {}", path.display(), ignored.join(", ")));

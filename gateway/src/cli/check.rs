@@ -143,16 +143,24 @@ fn good(file: &Path) -> Result<(Config, Registry), Failure> {
     Ok((config, registry))
 }
 
-/// What is known, and what the configured files add to it; their faults go to the list.
+/// What is known; of a store that has nothing yet, what the configured files would fill it with. Their
+/// faults go to the list; how they differ is said.
 fn registry(config: &Config, mut known: Registry, faults: &mut Vec<String>) -> Registry {
     let (import, untaken) = registry_files::read(&config.registry, &known);
-    for note in &import.notes {
-        complain(note);
+    let lang = files::lang();
+    for note in import.notes.iter().chain(&import.doubts) {
+        complain(lang.text(note));
     }
     if let Some(untaken) = &untaken {
-        faults.extend(untaken.faults().iter().cloned());
+        faults.extend(untaken.faults(lang.language()).map(str::to_owned));
     }
-    import.put(&mut known);
+    if registry_files::is_empty(&known) {
+        import.put(&mut known);
+    } else if untaken.is_none()
+        && let Some(difference) = registry_files::difference(&config.registry, &import, &known)
+    {
+        complain(lang.text(&difference));
+    }
     known
 }
 
@@ -237,9 +245,9 @@ mod tests {
     use super::{Failure, digest, ready, told};
     use serde_json::json;
     use standpipe_config::Config;
+    use standpipe_lists::{File, Import};
     use standpipe_rules::incidents::{Plan, ReceiverRole, Route};
     use standpipe_rules::registry::Registry;
-    use standpipe_rules::registry::files::{File, Import};
     use std::path::Path;
 
     #[test]

@@ -72,9 +72,14 @@ pub fn or_default(file: Option<&Path>) -> Result<Config, Failure> {
     file.map_or_else(|| Ok(Config::new(BrokerAddress::loopback())), required)
 }
 
+/// `standpipe.toml` here, if there is one.
+pub fn usual<'a>() -> Option<&'a Path> {
+    Some(Path::new(USUAL)).filter(|usual| usual.is_file())
+}
+
 /// The configuration of a file, of `standpipe.toml` here, or every default.
 pub fn or_usual(file: Option<&Path>) -> Result<Config, Failure> {
-    or_default(file.or(Some(Path::new(USUAL)).filter(|usual| usual.is_file())))
+    or_default(file.or_else(usual))
 }
 
 #[cfg(test)]

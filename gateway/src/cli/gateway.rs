@@ -66,6 +66,12 @@ pub struct GatewayClient {
 }
 
 impl GatewayArgs {
+    /// Whether nobody says which gateway is meant.
+    pub fn is_unnamed(&self) -> bool {
+        self.url.is_none() && std::env::var(URL_VARIABLE).is_ok_and(|url| url.is_empty())
+            || self.url.is_none() && std::env::var(URL_VARIABLE).is_err()
+    }
+
     /// The gateway; nothing is asked yet.
     ///
     /// # Errors

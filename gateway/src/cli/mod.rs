@@ -12,6 +12,7 @@ mod check;
 mod command;
 mod config;
 mod daily;
+mod devices;
 mod export;
 mod files;
 mod gateway;
@@ -56,8 +57,14 @@ enum CliCommand {
     Run(run::RunArgs),
     /// Say all that is wrong with the configuration, and who would be paged for what.
     Check(check::CheckArgs),
-    /// Put stations and devices into the store.
+    /// Put stations and devices into the registry, of a running gateway or of a store.
     Import(import::ImportArgs),
+    /// Register devices with a running gateway, make their keys, and let them in at the broker.
+    AddDevices(devices::AddDevicesArgs),
+    /// Retire devices of a running gateway, and let them in no more.
+    Retire(devices::RetireArgs),
+    /// Give a device's place to another node, which continues its history.
+    Replace(devices::ReplaceArgs),
     /// Make credentials for everybody who speaks to the broker.
     Provision(provision::ProvisionArgs),
     /// Make an InfluxDB 2 ready: buckets, the hourly tasks, tokens.
@@ -105,6 +112,9 @@ pub fn main() -> ExitCode {
         CliCommand::Run(_)
         | CliCommand::Check(_)
         | CliCommand::Import(_)
+        | CliCommand::AddDevices(_)
+        | CliCommand::Retire(_)
+        | CliCommand::Replace(_)
         | CliCommand::Provision(_)
         | CliCommand::InitInflux(_)
         | CliCommand::Backup(_)
@@ -121,6 +131,9 @@ pub fn main() -> ExitCode {
         CliCommand::Run(args) => run::run(args),
         CliCommand::Check(args) => check::run(args),
         CliCommand::Import(args) => import::run(args),
+        CliCommand::AddDevices(args) => devices::add(args),
+        CliCommand::Retire(args) => devices::retire(args),
+        CliCommand::Replace(args) => devices::replace(args),
         CliCommand::Provision(args) => provision::run(args),
         CliCommand::InitInflux(args) => init_influx::run(args),
         CliCommand::Backup(args) => backup::backup(args),

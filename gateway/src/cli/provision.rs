@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use standpipe_machine::clock::Clock;
+use standpipe_rules::registry::Registry;
 
-use super::Failure;
-use super::files::{RegistryArgs, registry};
+use super::files::{ListArgs, RegistryArgs, registry};
+use super::gateway::GatewayArgs;
+use super::{Failure, devices};
 use crate::provision::bridges::{self, Bridge, BridgeOrder};
 use crate::provision::{self, ProvisionOrder};
 
@@ -13,16 +15,18 @@ use crate::provision::{self, ProvisionOrder};
 /// which the broker knows them. Run it again for new ones; what is there stays.
 #[derive(Debug, clap::Args)]
 pub struct ProvisionArgs {
-    /// `stations.csv`
+    /// `stations.csv`. Without it, the registry of a running gateway counts.
     #[arg(long, value_name = "FILE")]
-    stations: PathBuf,
+    stations: Option<PathBuf>,
     /// `devices.csv`; with `--bridge` once more, for which devices that is: their ids separated by
     /// commas, or `@FILE` with one a line.
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE")]
     devices: Vec<String>,
     /// Take the good rows although others are bad.
     #[arg(long)]
     skip_bad: bool,
+    #[command(flatten)]
+    list: ListArgs,
     /// The folder they are in. Whoever can read it can impersonate anybody: keep it away from the broker.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
@@ -46,20 +50,25 @@ pub struct ProvisionArgs {
     /// speaks for those devices that are named then.
     #[arg(long, value_name = "NAME")]
     bridge: Option<String>,
+    #[command(flatten)]
+    gateway: GatewayArgs,
 }
 
 impl ProvisionArgs {
-    /// The registry's files, and the bridge that is asked for.
-    fn read(&self) -> Result<(RegistryArgs, Option<BridgeOrder>), Failure> {
-        let Self { stations, devices, skip_bad, .. } = self;
-        let registry = |devices: &String| RegistryArgs {
-            stations: stations.clone(),
-            devices: devices.into(),
-            skip_bad: *skip_bad,
+    /// The registry, and the bridge that is asked for.
+    fn read(&self) -> Result<(Registry, Option<BridgeOrder>), Failure> {
+        let Some(stations) = &self.stations else { return self.of_gateway() };
+        let Self { devices, skip_bad, list, .. } = self;
+        let registry = |devices: &String| {
+            let (stations, list) = (stations.clone(), list.clone());
+            registry(
+                &RegistryArgs { stations, devices: devices.into(), skip_bad: *skip_bad, list },
+                [],
+            )
         };
         let usage = |text: &str| Err(Failure::Configuration(text.to_owned()));
         match (&self.bridge, devices.as_slice()) {
-            (None, [file]) => Ok((registry(file), None)),
+            (None, [file]) => Ok((registry(file)?, None)),
             (Some(name), [one, other]) => {
                 // In either order: whichever is no file is the list of ids.
                 let (file, ids) = if !Path::new(one).is_file() && Path::new(other).is_file() {
@@ -68,7 +77,10 @@ impl ProvisionArgs {
                     (one, other)
                 };
                 let wanted = BridgeOrder { name: name.clone(), devices: ids.clone() };
-                Ok((registry(file), Some(wanted)))
+                Ok((registry(file)?, Some(wanted)))
+            }
+            (None, []) => {
+                usage("`--stations` without `--devices`: name both, or neither for the gateway's")
             }
             (None, _) => usage("`--devices` more than once: name one file, or add --bridge NAME"),
             (Some(_), _) => usage(
@@ -77,6 +89,21 @@ impl ProvisionArgs {
             ),
         }
     }
+
+    fn of_gateway(&self) -> Result<(Registry, Option<BridgeOrder>), Failure> {
+        let wanted = match (&self.bridge, self.devices.as_slice()) {
+            (None, []) => None,
+            (Some(name), [ids]) => Some(BridgeOrder { name: name.clone(), devices: ids.clone() }),
+            (None, _) | (Some(_), _) => {
+                return Err(Failure::Configuration(
+                    "no `--stations`: name both files, or, of the gateway's registry, only the devices of \
+                     --bridge"
+                        .to_owned(),
+                ));
+            }
+        };
+        Ok((devices::of_gateway(&self.gateway.gateway()?)?, wanted))
+    }
 }
 
 /// Makes the credentials that are missing, and says what to do with them.
@@ -84,8 +111,7 @@ impl ProvisionArgs {
 /// # Errors
 /// [`Failure`]; what was made until then is kept.
 pub fn run(args: &ProvisionArgs) -> Result<(), Failure> {
-    let (files, wanted) = args.read()?;
-    let registry = registry(&files, [])?;
+    let (registry, wanted) = args.read()?;
     let failed = |bad: provision::ProvisionError| Failure::Failed(bad.to_string());
     let mut names = provision::stations(&registry);
     names.extend(provision::devices(&registry).map_err(failed)?);

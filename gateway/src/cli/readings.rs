@@ -1,7 +1,7 @@
 //! `readings.csv`, plain or gzip: recorded readings in order of arrival.
 //!
 //! Columns are found by their header: `arrive_ms` and `device` must be there; `ts`, `boot`, `seq`
-//! and any measurement may be. An empty field is a missing one. Rows are read one by one without
+//! and any measurement may be; other names, units and forms are those of `standpipe_lists::readings`. An empty field is a missing one. Rows are read one by one without
 //! allocating; a bad one is told with its line and skipped, and the caller decides what that means.
 //!
 //! Times in another unit than milliseconds are refused: judged as they stand, a month of seconds is
@@ -10,12 +10,14 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
+use jiff::tz::TimeZone;
+use standpipe_lists::readings::{ReadingColumn, decimal, is_missing, moment, whole};
+use standpipe_lists::{Lines, delimiter, encoding};
 use standpipe_rules::Ms;
-use standpipe_rules::registry::files::Lines;
 use standpipe_shared::{Field, Measurements, Name, Reading, Shape};
 
 /// Read from the file at once, bytes.
@@ -32,36 +34,43 @@ const SECONDS_UNTIL: i64 = LATEST / 1_000;
 /// A `ts` in seconds is known by the arrival beside it, which is within so much of it: a year.
 const SAME_TIME: u64 = 366 * 86_400_000;
 
-/// What to do about a number of seconds.
-const SECONDS: &str = "looks like seconds: multiply by 1000";
+/// So much of a file shows its encoding and the sign between its fields, bytes.
+const HEAD: u64 = 65_536;
+/// The most of a file in another encoding than UTF-8 that is read, bytes: it is in memory, whole.
+const RECODED: u64 = 1024 * 1024 * 1024;
+/// Rows above the header: titles, notes.
+const TITLES: usize = 30;
 
-/// What stands in a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Column {
-    Arrive,
-    Ts,
-    Device,
-    Boot,
-    Seq,
-    Value(Field),
-    Ignored,
+/// A file whose beginning was looked at; what was wrong with reading that comes in its turn.
+struct Whole<R> {
+    head: Cursor<Vec<u8>>,
+    broken: Option<std::io::Error>,
+    rest: R,
 }
 
-impl Column {
-    fn named(name: &str) -> Self {
-        match name {
-            "arrive_ms" => Self::Arrive,
-            "ts" => Self::Ts,
-            "device" => Self::Device,
-            "boot" => Self::Boot,
-            "seq" => Self::Seq,
-            _ => Field::ALL
-                .into_iter()
-                .find(|field| field.as_str() == name)
-                .map_or(Self::Ignored, Self::Value),
+impl<R: Read> Whole<R> {
+    /// Looks at so many bytes of it.
+    fn look(mut rest: R, most: u64) -> Self {
+        let mut head = Vec::new();
+        let broken = rest.by_ref().take(most).read_to_end(&mut head).err();
+        Self { head: Cursor::new(head), broken, rest }
+    }
+}
+
+impl<R: Read> Read for Whole<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self.head.read(buffer)? {
+            0 => match self.broken.take() {
+                Some(broken) => Err(broken),
+                None => self.rest.read(buffer),
+            },
+            read => Ok(read),
         }
     }
 }
+
+/// What to do about a number of seconds.
+const SECONDS: &str = "looks like seconds: multiply by 1000";
 
 /// A row that cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +105,9 @@ pub enum UnreadableFile {
     /// The file is no CSV.
     #[error("cannot be read ({0}): check the file")]
     Csv(#[from] csv::Error),
+    /// It is in no encoding that is read here, or in two.
+    #[error("{0}")]
+    NotText(String),
     /// The first line lacks a column.
     #[error("no column `{0}`: name the columns in the first line")]
     NoColumn(&'static str),
@@ -106,9 +118,10 @@ pub type ReadingRow<'a> = Result<(Ms, &'a str, Reading), BadReading>;
 
 /// The rows of a file.
 pub struct Readings<R> {
-    lines: Lines<R>,
+    lines: Lines<Whole<R>>,
     header: csv::ByteRecord,
-    columns: Vec<Column>,
+    columns: Vec<Option<ReadingColumn>>,
+    zone: TimeZone,
     record: csv::ByteRecord,
     arrived: Ms,
 }
@@ -119,15 +132,16 @@ pub struct Readings<R> {
 /// [`UnreadableFile`].
 pub fn open<'a>(
     path: &Path,
+    zone: TimeZone,
     seen: impl FnMut(usize) + 'a,
 ) -> Result<Readings<Box<dyn Read + 'a>>, UnreadableFile> {
     let counted = Counted { file: File::open(path)?, seen };
     let mut file = BufReader::with_capacity(BUFFER, counted);
     let packed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
     if packed {
-        Readings::new(Box::new(MultiGzDecoder::new(file)))
+        Readings::new(Box::new(MultiGzDecoder::new(file)), zone)
     } else {
-        Readings::new(Box::new(file))
+        Readings::new(Box::new(file), zone)
     }
 }
 
@@ -146,31 +160,52 @@ impl<F: FnMut(usize)> Read for Counted<F> {
 }
 
 impl<R: Read> Readings<R> {
-    /// Reads the header.
+    /// Reads the header, whatever stands between its fields, below whatever titles. Times without an
+    /// offset are of that zone.
     ///
     /// # Errors
     /// [`UnreadableFile`].
-    pub fn new(bytes: R) -> Result<Self, UnreadableFile> {
-        let (mut lines, mut header) = (Lines::new(bytes), csv::ByteRecord::new());
-        lines.read(&mut header)?;
-        let name = |cell: &[u8]| {
-            let name = cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell).trim_ascii();
-            std::str::from_utf8(name).map_or(Column::Ignored, Column::named)
-        };
-        let columns: Vec<Column> = header.iter().map(name).collect();
-        for (column, name) in [(Column::Arrive, "arrive_ms"), (Column::Device, "device")] {
-            if !columns.contains(&column) {
+    pub fn new(bytes: R, zone: TimeZone) -> Result<Self, UnreadableFile> {
+        let mut file = Whole::look(bytes, HEAD);
+        if encoding::of_beginning(file.head.get_ref()).is_some() {
+            let mut bytes = Vec::new();
+            file.by_ref().take(RECODED).read_to_end(&mut bytes)?;
+            let text =
+                encoding::decode(&bytes).map_err(|bad| UnreadableFile::NotText(bad.text.en))?;
+            file.head = Cursor::new(text.into_owned().into_bytes());
+        }
+        let head = String::from_utf8_lossy(file.head.get_ref());
+        let knows = |name: &str| ReadingColumn::named(name).is_some();
+        let sign = delimiter(&head, &knows);
+        drop(head);
+        let mut lines = Lines::delimited(file, sign);
+        let mut header = csv::ByteRecord::new();
+        let mut columns = Vec::new();
+        for _ in 0..TITLES {
+            if !lines.read(&mut header)? {
+                break;
+            }
+            columns = header.iter().map(named).collect();
+            let needed = [ReadingColumn::Arrive, ReadingColumn::Device].map(Some);
+            if needed.iter().any(|column| columns.contains(column)) {
+                break;
+            }
+        }
+        for (column, name) in
+            [(ReadingColumn::Arrive, "arrive_ms"), (ReadingColumn::Device, "device")]
+        {
+            if !columns.contains(&Some(column)) {
                 return Err(UnreadableFile::NoColumn(name));
             }
         }
-        Ok(Self { lines, header, columns, record: csv::ByteRecord::new(), arrived: Ms::MIN })
+        Ok(Self { lines, header, columns, zone, record: csv::ByteRecord::new(), arrived: Ms::MIN })
     }
 
     /// The columns that mean nothing here.
     pub fn ignored(&self) -> Vec<String> {
         let named = self.header.iter().zip(&self.columns);
         named
-            .filter(|(_, column)| **column == Column::Ignored)
+            .filter(|(_, column)| column.is_none())
             .map(|(name, _)| String::from_utf8_lossy(name).into_owned())
             .collect()
     }
@@ -183,7 +218,7 @@ impl<R: Read> Readings<R> {
         if !self.lines.read(&mut self.record)? {
             return Ok(None);
         }
-        let row = row(&self.record, &self.columns, self.arrived);
+        let row = row(&self.record, (&self.columns, &self.zone), self.arrived);
         if let Ok((arrived, ..)) = &row {
             self.arrived = *arrived;
         }
@@ -206,7 +241,7 @@ struct Bad {
 
 fn row<'a>(
     record: &'a csv::ByteRecord,
-    columns: &[Column],
+    (columns, zone): (&[Option<ReadingColumn>], &TimeZone),
     before: Ms,
 ) -> Result<(Ms, &'a str, Reading), Bad> {
     if record.len() != columns.len() {
@@ -220,9 +255,9 @@ fn row<'a>(
         let bad = |text| Bad { at: Some(at), text };
         let field = fields.take(at).map_err(|_| bad("not UTF-8: save it as UTF-8"))?;
         match column {
-            Column::Arrive => {
+            Some(ReadingColumn::Arrive) => {
                 let wanted = "not a time: write Unix milliseconds";
-                arrived = field.parse().map_err(|_| bad(wanted))?;
+                arrived = time(field, zone).ok_or_else(|| bad(wanted))?;
                 if let Some(wrong) = wrong_unit(arrived) {
                     return Err(bad(wrong));
                 }
@@ -230,23 +265,29 @@ fn row<'a>(
                     return Err(bad("before the row above: sort the rows by arrive_ms"));
                 }
             }
-            Column::Device => {
+            Some(ReadingColumn::Device) => {
                 let wanted = "not an id: use 1 to 64 bytes without / + # and what is invisible";
                 device = Name::new(field).map_err(|_| bad(wanted))?.as_str();
             }
-            _ if field.is_empty() => {}
-            Column::Ts => reading.ts = Some(number(field).map_err(bad)?),
-            Column::Boot => reading.boot = Some(number(field).map_err(bad)?),
-            Column::Seq => reading.seq = Some(number(field).map_err(bad)?),
-            Column::Value(name) => value(&mut reading.values, *name, field).map_err(bad)?,
-            Column::Ignored => {}
+            None => {}
+            Some(_) if field.is_empty() => {}
+            Some(ReadingColumn::Ts) => match time(field, zone) {
+                Some(ts) => reading.ts = Some(ts),
+                None if is_missing(field) => {}
+                None => return Err(bad(WHOLE)),
+            },
+            Some(ReadingColumn::Boot) => reading.boot = number(field).map_err(bad)?,
+            Some(ReadingColumn::Seq) => reading.seq = number(field).map_err(bad)?,
+            Some(ReadingColumn::Value(name, factor)) => {
+                value(&mut reading.values, (*name, *factor), field).map_err(bad)?;
+            }
         }
     }
     if let Some(seconds) = reading.ts
         && seconds.saturating_mul(1_000).abs_diff(arrived) < SAME_TIME
     {
         return Err(Bad {
-            at: columns.iter().position(|column| *column == Column::Ts),
+            at: columns.iter().position(|column| *column == Some(ReadingColumn::Ts)),
             text: SECONDS,
         });
     }
@@ -292,19 +333,49 @@ fn wrong_unit(at: Ms) -> Option<&'static str> {
     }
 }
 
-fn number<T: std::str::FromStr>(field: &str) -> Result<T, &'static str> {
-    field.parse().map_err(|_| "not a whole number in range: write one, or nothing")
+const WHOLE: &str = "not a whole number in range: write one, or nothing";
+
+/// What a header is of a cell; a byte order mark may stand before the first.
+fn named(cell: &[u8]) -> Option<ReadingColumn> {
+    let name = cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell);
+    std::str::from_utf8(name).ok().and_then(ReadingColumn::named)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "millivolts and dBm are small")]
-fn value(values: &mut Measurements, name: Field, field: &str) -> Result<(), &'static str> {
+/// A time; the usual form first, which most are in.
+fn time(field: &str, zone: &TimeZone) -> Option<Ms> {
+    field.parse().ok().or_else(|| moment(field, zone))
+}
+
+/// A whole number in range, or `None` where the field says that there is none.
+fn number<T: std::str::FromStr + TryFrom<i64>>(field: &str) -> Result<Option<T>, &'static str> {
+    match field.parse() {
+        Ok(number) => Ok(Some(number)),
+        Err(_) if is_missing(field) => Ok(None),
+        Err(_) => whole(field).and_then(|whole| T::try_from(whole).ok()).map(Some).ok_or(WHOLE),
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "millivolts and dBm are small"
+)]
+fn value(
+    values: &mut Measurements,
+    (name, factor): (Field, f64),
+    field: &str,
+) -> Result<(), &'static str> {
     const FINITE: &str = "not a finite number: write one, or nothing";
     let number = match name.shape() {
-        Shape::Flag => f32::from(u8::from(flag(field)?)),
-        Shape::Whole => number::<i32>(field)? as f32,
-        Shape::Decimal => field.parse().map_err(|_| FINITE)?,
+        Shape::Flag => flag(field).map(|flag| Some(f32::from(u8::from(flag))))?,
+        Shape::Whole if factor == 1.0 => number::<i32>(field)?.map(|whole| whole as f32),
+        Shape::Whole | Shape::Decimal => match field.parse::<f32>() {
+            Ok(number) if factor == 1.0 && number.is_finite() => Some(number),
+            Ok(_) | Err(_) if is_missing(field) => None,
+            Ok(_) | Err(_) => Some((decimal(field).ok_or(FINITE)? * factor) as f32),
+        },
     };
-    values.set(name, number).map_err(|_| FINITE)
+    number.map_or(Ok(()), |number| values.set(name, number).map_err(|_| FINITE))
 }
 
 fn flag(field: &str) -> Result<bool, &'static str> {
@@ -318,11 +389,12 @@ fn flag(field: &str) -> Result<bool, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::{Readings, UnreadableFile, open};
+    use jiff::tz::TimeZone;
     use std::io::Write;
 
     /// All rows in words.
     fn told(text: impl AsRef<[u8]>) -> String {
-        let mut readings = Readings::new(text.as_ref()).unwrap();
+        let mut readings = Readings::new(text.as_ref(), TimeZone::UTC).unwrap();
         let mut out = String::new();
         while let Some(row) = readings.next_row().unwrap() {
             match row {
@@ -347,7 +419,7 @@ mod tests {
 1764000000009 H1 {"boot":1,"seq":2,"ts":5,"pressure_kpa":1.5,"pressure_min_kpa":1.0,"pressure_max_kpa":2.0,"loop_ma":4.0,"flowing":true,"cap_open":false,"tilt_deg":30.0,"smoke_db_m":0.1,"dirt_pct":80.0,"temp_c":-3.0,"battery_mv":3600,"rssi_dbm":-70}
 1764000000009 H1 {}
 "#);
-        assert_eq!(Readings::new(text.as_bytes()).unwrap().ignored(), ["colour"]);
+        assert_eq!(Readings::new(text.as_bytes(), TimeZone::UTC).unwrap().ignored(), ["colour"]);
     }
 
     #[test]
@@ -369,7 +441,7 @@ mod tests {
 3: arrive_ms = `1764000000004`: before the row above: sort the rows by arrive_ms
 4: device = `A#B`: not an id: use 1 to 64 bytes without / + # and what is invisible
 5: ts = `1.5`: not a whole number in range: write one, or nothing
-6: pressure_kpa = `NaN`: not a finite number: write one, or nothing
+1764000000006 A {"ts":1,"flowing":true,"battery_mv":3}
 7: pressure_kpa = `1e39`: not a finite number: write one, or nothing
 8: flowing = `yes`: not a flag: write true, false or nothing
 9: battery_mv = `3.5`: not a whole number in range: write one, or nothing
@@ -377,6 +449,27 @@ mod tests {
 11: arrive_ms = `soon`: not a time: write Unix milliseconds
 1764000000006 B {"ts":1,"pressure_kpa":2.0,"flowing":true,"battery_mv":3}
 "#);
+    }
+
+    /// As Excel, pandas and databases export them.
+    #[test]
+    #[rustfmt::skip] // a table
+    fn readings_are_read_as_others_export_them() {
+        let one = "1764000000000 HY1 {\"seq\":1,\"pressure_kpa\":300.0,\"battery_mv\":3500}\n";
+        // "时间;设备编号;seq;压力(MPa)", a title above, as GBK has it.
+        let gbk = b"\xbc\xc7\xc2\xbc\n\xca\xb1\xbc\xe4;\xc9\xe8\xb1\xb8\xb1\xe0\xba\xc5;seq;\xd1\xb9\xc1\xa6(MPa);battery_mv\n2025/11/24 16:00;HY1;1;0,3;3500\n";
+        for (story, bytes) in [
+            ("ISO times",       &b"arrive_ms,device,seq,pressure_kpa,battery_mv\n2025-11-24T16:00:00Z,HY1,1,300,3500\n"[..]),
+            ("pandas",          b"arrive_ms,device,seq,pressure_kpa,battery_mv,ts\n1764000000000.0,HY1,1.0,300.0,3500.0,NaN\n"),
+            ("semicolons",      b"arrive_ms;device;seq;pressure_kpa;battery_mv\n1764000000000;HY1;1;300;3500\n"),
+            ("units in names",  b"time,device,seq,Pressure (bar),battery_mv (mV)\n2025-11-24 16:00:00,HY1,1,3.0,3500\n"),
+            ("NULL",            b"arrive_ms,device,boot,seq,pressure_kpa,battery_mv,temp_c\n1764000000000,HY1,NULL,1,300,3500,NULL\n"),
+            ("Excel in China",  gbk),
+        ] {
+            assert_eq!(told(bytes), one, "{story}");
+        }
+        let thousands = told("arrive_ms,device,pressure_kpa\n1764000000000,HY1,\"1,300.5\"\n1764000000000,HY1,\"1,300\"\n");
+        assert!(thousands.starts_with("1764000000000 HY1 {\"pressure_kpa\":1300.5}\n3: pressure_kpa = `1,300`"), "{thousands}");
     }
 
     #[test]
@@ -451,7 +544,7 @@ mod tests {
     #[test]
     fn without_its_columns_a_file_is_not_read() {
         for (text, missing) in [("", "arrive_ms"), ("arrive_ms,ts\n", "device")] {
-            let bad = Readings::new(text.as_bytes()).err();
+            let bad = Readings::new(text.as_bytes(), TimeZone::UTC).err();
             assert!(
                 matches!(bad, Some(UnreadableFile::NoColumn(named)) if named == missing),
                 "{bad:?}"
@@ -472,7 +565,7 @@ mod tests {
             let mut seen = 0;
             let mut rows = 0;
             {
-                let mut readings = open(path, |bytes| seen += bytes).unwrap();
+                let mut readings = open(path, TimeZone::UTC, |bytes| seen += bytes).unwrap();
                 while let Some(row) = readings.next_row().unwrap() {
                     assert!(row.is_ok(), "{row:?}");
                     rows += 1;
@@ -482,7 +575,7 @@ mod tests {
         }
         let torn = std::fs::read(&packed).unwrap();
         std::fs::write(&packed, &torn[..torn.len() - 9]).unwrap();
-        let mut readings = open(&packed, |_| {}).unwrap();
+        let mut readings = open(&packed, TimeZone::UTC, |_| {}).unwrap();
         let error = loop {
             match readings.next_row() {
                 Ok(Some(_)) => {}

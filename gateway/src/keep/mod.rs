@@ -12,10 +12,10 @@ pub mod made;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use standpipe_lists::{write_devices, write_stations};
 use standpipe_machine::clock::in_file_names;
 use standpipe_machine::private_file::{ReadableBy, write};
 use standpipe_rules::Ms;
-use standpipe_rules::registry::files::{write_devices, write_stations};
 use standpipe_rules::registry::{Device, Station};
 use standpipe_rules::selftest;
 use standpipe_store::copy::{CopyError, copy, damage};

@@ -203,6 +203,45 @@ pub fn provision(
     Ok(done)
 }
 
+/// Those of these names that hold keys, or did: the others are let in by nobody anyway.
+///
+/// # Errors
+/// [`ProvisionError`]: the list of what was issued can't be read.
+pub fn held(folder: &Path, written: &[String]) -> Result<Vec<String>, ProvisionError> {
+    let ledger = Ledger::open(ledger::place(folder))?;
+    let holds = |typed: &&String| {
+        let end = format!("/{typed}");
+        ledger.names().any(|name| name == typed.as_str() || name.ends_with(&end))
+    };
+    Ok(written.iter().filter(holds).cloned().collect())
+}
+
+/// Copies the broker's files to where it reads them; they are whose the folder is, and nobody else's to
+/// read. Each is there whole or not at all.
+///
+/// # Errors
+/// A file can't be read or written.
+pub fn install_for_broker(folder: &Path, to: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    let owner = std::fs::metadata(to)?;
+    for entry in std::fs::read_dir(folder.join(BROKER))? {
+        let entry = entry?;
+        if !entry.file_type()?.is_file() {
+            continue;
+        }
+        let place = to.join(entry.file_name());
+        let new = to.join(format!(".{}.new", entry.file_name().to_string_lossy()));
+        std::fs::copy(entry.path(), &new)?;
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600))?;
+        let mine = std::fs::metadata(&new)?;
+        if (mine.uid(), mine.gid()) != (owner.uid(), owner.gid()) {
+            chown(&new, Some(owner.uid()), Some(owner.gid()))?;
+        }
+        std::fs::rename(&new, &place)?;
+    }
+    Ok(())
+}
+
 /// Devices that were moved to another township since they were given their keys, as (old name, new
 /// name): with the old ones they are still let in, so that none falls silent before it has its new
 /// ones.

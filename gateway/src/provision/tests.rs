@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use standpipe_lists::{File, Import};
 use standpipe_rules::registry::Registry;
-use standpipe_rules::registry::files::{File, Import};
 
 use super::account::MAY;
 use super::bridges::{self, BridgeOrder};

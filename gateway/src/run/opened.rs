@@ -6,10 +6,12 @@
 use standpipe_config::{Config, StoreConfig};
 use standpipe_engine::entry::Opening;
 use standpipe_engine::health::{DegradedPart, Trouble};
+use standpipe_lists::Import;
 use standpipe_machine::Machine;
 use standpipe_machine::clock::in_file_names;
 use standpipe_machine::disk::Ballast;
 use standpipe_rules::Ms;
+use standpipe_rules::incidents::Text;
 use standpipe_store::lost::{Loss, LostStore};
 use standpipe_store::{CopiedFile, KnownIds, Loaded, Store, StoreError};
 
@@ -26,8 +28,8 @@ pub struct OpenedStore {
     pub loaded: Loaded,
     /// This gateway's own name, and which history of its store it is.
     pub name: (Box<str>, i64),
-    /// Why the files of `[registry]` were not taken in.
-    pub untaken: Option<Untaken>,
+    /// What became of the files of `[registry]`.
+    pub files: FilesRead,
     /// Webhooks of stations that are not registered.
     pub unknown: Vec<UnknownStation>,
     /// Whether ids are made with the secret that they were made with before.
@@ -39,6 +41,18 @@ pub struct OpenedStore {
     pub rescue: Option<(CopiedFile, Trouble)>,
     /// It was on another machine before.
     pub moved: bool,
+}
+
+/// What became of the files of `[registry]`. The store is the master: they fill an empty registry, and
+/// after that a person takes them in, or does not.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FilesRead {
+    /// They filled the registry, say what is registered, or are not configured.
+    Taken,
+    /// They say something else, and nothing of it was taken.
+    Differ(Text),
+    /// They can't be read.
+    Bad(Untaken),
 }
 
 /// Opens the store; a copy in memory where the disk lets nobody write.
@@ -89,7 +103,7 @@ fn opened(
     machine: &Machine,
     (mut store, lost): (Store, Option<LostStore>),
 ) -> Result<OpenedStore, StartError> {
-    let (mut opening, untaken) = opening(&store, config, lost.as_ref())?;
+    let (mut opening, files) = opening(&store, config, lost.as_ref())?;
     let mut stations = store.station_ids()?;
     stations.extend(opening.stations.iter().map(|station| station.id.clone()));
     let unknown = degraded::widen_unknown(config, &stations, lost.as_ref());
@@ -113,35 +127,49 @@ fn opened(
     let (devices, replayed) = (loaded.world.registry().devices().len(), loaded.replayed);
     tracing::info!(devices, replayed, store = %store.path().display(), "the store is loaded");
     let rescue = None;
-    Ok(OpenedStore { store, loaded, name, untaken, unknown, known_ids, lost, rescue, moved })
+    Ok(OpenedStore { store, loaded, name, files, unknown, known_ids, lost, rescue, moved })
 }
 
-/// What this life begins with: the configuration that the rules see, and the files of `[registry]`. A
-/// gateway whose store has stations or devices does without those, and says why: a fire is worth
-/// more than the newest row. One that lost its store takes what of them can be read.
+/// What this life begins with: the configuration that the rules see, and of the files of `[registry]` what
+/// is to be registered: all of them where nothing is yet, or the store was lost; else the rows that the
+/// store can't read. A gateway whose store has stations or devices does without a bad file, and says why: a
+/// fire is worth more than the newest row.
 fn opening(
     store: &Store,
     config: &Config,
     lost: Option<&LostStore>,
-) -> Result<(Opening, Option<Untaken>), StartError> {
+) -> Result<(Opening, FilesRead), StartError> {
     let (plan, profiles) = (config.plan(), config.profiles().collect());
     let opening = Opening { plan, profiles, ..Opening::default() };
     let files = &config.registry;
     if files.stations.is_none() && files.devices.is_none() {
-        return Ok((opening, None));
+        return Ok((opening, FilesRead::Taken));
     }
     let known = store.registry(config.profiles())?;
     let stored = !known.stations().is_empty() || !known.devices().is_empty();
     let (import, untaken) = registry_files::read(files, &known);
-    for note in &import.notes {
-        tracing::warn!("{note}");
+    for note in import.notes.iter().chain(&import.doubts) {
+        tracing::warn!("{}", note.en);
     }
+    let fills = lost.is_some() || registry_files::is_empty(&known);
     match untaken {
         Some(untaken) if !stored && lost.is_none() => Err(StartError::Registry(untaken)),
-        Some(untaken) if stored => Ok((opening, Some(untaken))),
-        untaken => {
+        Some(untaken) if stored => Ok((opening, FilesRead::Bad(untaken))),
+        Some(untaken) => {
             let (stations, devices) = (import.stations, import.devices);
-            Ok((Opening { stations, devices, ..opening }, untaken))
+            Ok((Opening { stations, devices, ..opening }, FilesRead::Bad(untaken)))
+        }
+        None if fills => {
+            let (stations, devices) = (import.stations, import.devices);
+            Ok((Opening { stations, devices, ..opening }, FilesRead::Taken))
+        }
+        None => {
+            let differs = registry_files::difference(files, &import, &known);
+            let Import { mut stations, mut devices, .. } = import;
+            stations.retain(|station| store.has_skipped("station", &station.id));
+            devices.retain(|device| store.has_skipped("device", &device.id));
+            let files = differs.map_or(FilesRead::Taken, FilesRead::Differ);
+            Ok((Opening { stations, devices, ..opening }, files))
         }
     }
 }

@@ -283,6 +283,11 @@ impl BatchWriter<'_> {
         told: &[u32],
     ) -> Result<Vec<(DeviceIx, u32)>, StoreError> {
         let mut retagged = false;
+        for id in &changes.stations {
+            if let Some(station) = self.world.registry().station(id) {
+                rows::station(self.conn, station)?;
+            }
+        }
         for ix in &changes.registered {
             if let Some(device) = self.world.registry().device(*ix) {
                 retagged |= rows::retagged(self.conn, *ix, device)?;

@@ -65,6 +65,12 @@ pub enum KnownIds {
 }
 
 impl Store {
+    /// Whether the row of that key was skipped since this store was opened.
+    #[must_use]
+    pub fn has_skipped(&self, table: &str, key: &str) -> bool {
+        self.skipped.borrow().iter().any(|row| row.table == table && *row.key == *key)
+    }
+
     /// The stations that are registered.
     ///
     /// # Errors

@@ -62,6 +62,9 @@ fn changes(input: &Input) -> (&'static str, &'static [&'static str]) {
         Input::Console { .. }          => ("console", &["event", "station"]),
         Input::Act { .. }              => ("act", &["board", "event", "incident", "trail"]),
         Input::PutDevice(_)            => ("put device", &["device", "memory"]),
+        Input::Register(_)             => ("register", &["device", "memory", "station"]),
+        Input::Retire { .. }           => ("retire", &["device", "memory", "meta"]),
+        Input::Replace { .. }          => ("replace", &["device", "memory", "meta"]),
         Input::Order(_)                => ("order", &["command", "event", "meta"]),
         Input::Announce(_)             => ("announce", &["bulletin", "meta"]),
         Input::Withdraw { .. }         => ("withdraw", &["bulletin", "meta"]),
@@ -116,5 +119,5 @@ fn each_kind_of_input_goes_through_json_and_changes_the_tables_it_should() {
         assert!(all.insert(kind), "{kind} is there twice");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(all.len(), 30, "one of every kind: {all:?}");
+    assert_eq!(all.len(), 33, "one of every kind: {all:?}");
 }

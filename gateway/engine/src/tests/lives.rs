@@ -16,7 +16,7 @@ use standpipe_store::expired::Archived;
 
 use super::*;
 use crate::crash_tests::{Event, Says, any_event};
-use crate::entry::{Opening, SourceMessage};
+use crate::entry::{Opening, RegistryRows, SourceMessage};
 use crate::log::Consequences;
 
 const HOUR: Ms = 3_600_000;
@@ -333,6 +333,19 @@ impl Life {
         };
         let mut newcomer = device(4 + u32::from(variety % 3));
         newcomer.name = format!("Hydrant {variety}").into();
+        let retired: Box<str> = format!("H-{}", variety % 4).into();
+        let village = Station {
+            id: "village".into(),
+            name: format!("Village {variety}").into(),
+            level: Level::Village,
+            parent: Some("town".into()),
+            lat: 29.4,
+            lon: 106.5,
+            phone: None,
+        };
+        let mut of_village = device(7);
+        of_village.station = "village".into();
+        let rows = RegistryRows { stations: vec![village], devices: vec![of_village] };
         let (receiver, name, device_ix) = ("w".into(), "w".into(), DeviceIx(2));
         let moment = Moment { wall: at, up: at - T0, boot: Some("a".into()) };
         vec![
@@ -377,6 +390,9 @@ impl Life {
             Input::Tick,
             Input::KeepAll,
             Input::TakeApart { bundle },
+            Input::Register(Box::new(rows)),
+            Input::Retire { device: retired.clone() },
+            Input::Replace { device: retired, by: format!("H-9{variety}").into() },
         ]
     }
 }

@@ -121,6 +121,17 @@ impl Judge<'_> {
         }
     }
 
+    /// Nobody's any more: nothing that was true of it is, but for a fire, which people end.
+    pub fn retire(&mut self, at: Ms) {
+        for condition in Condition::ALL {
+            let ends = condition.severity() != Severity::Fire;
+            if ends && self.memory.track(condition).is_some() {
+                let step = self.memory.track_mut(condition).end(at);
+                self.after(condition, step, When { ts: at, at, late: false });
+            }
+        }
+    }
+
     /// Its Last Will came.
     pub fn gone(&mut self, at: Ms, sight: Sight) {
         self.memory.heard_at = self.memory.heard_at.max(Some(at));
@@ -508,7 +519,7 @@ impl Judge<'_> {
             return self.never_due(sight);
         }
         let heard = self.memory.heard_at.filter(|_| sight.up)?;
-        if self.memory.is_true(Condition::Offline) {
+        if self.memory.is_true(Condition::Offline) || self.device.retired_at.is_some() {
             return None;
         }
         let interval = interval_ms(self.device, self.profile, self.memory);

@@ -6,6 +6,7 @@
 
 mod kept;
 mod passing;
+mod register;
 mod shift;
 
 use std::cmp::Reverse;
@@ -163,24 +164,6 @@ impl Watch {
         self.wholes = wholes;
         self.sight.supervised = self.wholes.supervised;
         self.plan_look();
-    }
-
-    /// Adds a device, or changes its row; its memory stays.
-    pub fn put_device(&mut self, device: Device) -> DeviceIx {
-        let claimed = device.claimed;
-        let before = self.registry.find(&device.id).and_then(|ix| self.registry.device(ix));
-        let newly = claimed && before.is_none_or(|before| !before.claimed);
-        let ix = self.registry.put_device(device);
-        if self.memories.len() <= ix.at() {
-            self.memories.resize(ix.at() + 1, Memory::default());
-            self.scheduled.resize(ix.at() + 1, Ms::MAX);
-        }
-        if newly {
-            self.newcomers.push(ix);
-        }
-        // Its interval may be shorter than it was.
-        self.schedule(ix);
-        ix
     }
 
     /// A message that is in the log already may be delivered again: it will be known.

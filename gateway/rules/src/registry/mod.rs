@@ -1,8 +1,7 @@
 //! Stations, devices and profiles: who is where, and which numbers judge whom.
 //!
-//! Reading and checking the files is in [`files`]; the numbers are in [`profile`].
+//! The numbers are in [`profile`]. Not here: reading lists (`standpipe_lists`).
 
-pub mod files;
 pub mod profile;
 
 use std::collections::{HashMap, HashSet};
@@ -15,6 +14,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 pub use crate::wire::MAX_INTERVAL_S;
 pub use profile::Profile;
+
+use crate::Ms;
 
 /// The place of a device in the registry; never reused, never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -98,8 +99,22 @@ pub struct Device {
     pub decoder: Box<str>,
     /// The area it last spoke from; settings and commands go there.
     pub area: Arc<str>,
-    /// False: heard before it was registered.
+    /// False: heard before it was registered, or retired.
     pub claimed: bool,
+    /// When a person retired it: it is nobody's any more, and what it says is a stranger's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired_at: Option<Ms>,
+    /// The device whose place it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Predecessor>,
+}
+
+/// A device that another one took the place of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Predecessor {
+    /// Its id: what was measured here before is stored under it.
+    pub device: Box<str>,
+    pub until: Ms,
 }
 
 impl Device {
@@ -123,7 +138,19 @@ impl Device {
             decoder: Box::default(),
             area: area.into(),
             claimed: false,
+            retired_at: None,
+            replaces: None,
         }
+    }
+
+    /// The same, as nobody's any more. What people call it and where it hung stays, for whoever asks.
+    #[must_use]
+    pub fn retired(self, now: Ms) -> Self {
+        let (id, area) = (self.id.clone(), self.area.clone());
+        let Self { kind, name, address, installed_on, decoder, replaces, .. } = self;
+        let stranger = Self::unclaimed(&id, &area, kind);
+        let retired_at = Some(now);
+        Self { name, address, installed_on, decoder, replaces, retired_at, ..stranger }
     }
 
     /// What puts it on the map of hydrants: its place and what it is good for.
@@ -136,6 +163,17 @@ impl Device {
         let zoned = self.kind == Kind::Hydrant && !self.zone.is_empty();
         (zoned.then_some(&*self.zone), &self.station)
     }
+}
+
+/// Why no device takes another one's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotReplaced {
+    /// Nobody registered the old one.
+    #[error("no such device: see GET /api/v1/devices")]
+    Unknown,
+    /// The new one is registered somewhere.
+    #[error("registered already: retire it first, or name another one")]
+    Taken,
 }
 
 /// Everything registered. Devices are added and changed, never removed.

@@ -1,6 +1,7 @@
 //! From a message to what is kept, and back after a restart.
 
 mod kept;
+mod register;
 
 use standpipe_shared::{Alarm, Celsius, Condition, Field, Kilopascals, Kind, Reading};
 

@@ -37,6 +37,13 @@ pub enum AuditCode {
         #[serde(default)]
         station: Box<str>,
     },
+    /// A row of the registry.
+    Row {
+        id: Box<str>,
+        /// `column before → after`, …; empty: all of it is new.
+        #[serde(default)]
+        changes: Box<str>,
+    },
 }
 
 impl AuditCode {
@@ -48,6 +55,8 @@ impl AuditCode {
             Self::InARow { times } => format!("{times} in a row"),
             Self::Own => "their own".to_owned(),
             Self::FirstAdmin => "admin, the first".to_owned(),
+            Self::Row { id, changes } if changes.is_empty() => id.to_string(),
+            Self::Row { id, changes } => format!("{id}: {changes}"),
             Self::Account { name, id, role, station } => {
                 format!("{name} {id}{role} {station}").trim().to_owned()
             }
@@ -58,9 +67,11 @@ impl AuditCode {
     pub(super) fn columns(&self) -> (String, String) {
         match self {
             Self::Text => <(String, String)>::default(),
-            Self::InARow { .. } | Self::Own | Self::FirstAdmin | Self::Account { .. } => {
-                coded::columns(self).unwrap_or_default()
-            }
+            Self::InARow { .. }
+            | Self::Own
+            | Self::FirstAdmin
+            | Self::Account { .. }
+            | Self::Row { .. } => coded::columns(self).unwrap_or_default(),
         }
     }
 

@@ -25,6 +25,7 @@ use super::list::List;
 use super::params::Params;
 use super::problem::{Problem, Thing};
 use super::registration::{Registration, registered};
+use super::registry::changed_code;
 use super::schema::{DeviceRow, Latest};
 use crate::api::who::Who;
 
@@ -200,15 +201,17 @@ pub async fn put(
 ) -> Result<(StatusCode, Json<DeviceItem>), Problem> {
     Params::read(&uri, &[])?;
     who.needs(Right::Devices)?;
-    let (device, new) = registered(&api, &id, body).await?;
+    let (device, before) = registered(&api, &id, body).await?;
+    let new = before.is_none();
     if !new {
         find(&api, &who.area, Reach::Own, &id).await?;
     }
     if !who.area.holds(&device.station) {
         return Err(Problem::unknown(Thing::Station, &device.station));
     }
+    let done = changed_code(before.as_ref(), &device);
     api.engine.put_device(device).await.map_err(|down| Problem::part_down(down.to_string()))?;
-    api.did(&who, "device_put", &id).await;
+    api.did_as(&who, "device_put", done).await;
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(find(&api, &who.area, Reach::Own, &id).await?)))
 }
@@ -235,7 +238,16 @@ async fn kind_among(api: &ApiState, area: &Area, reach: Reach, id: &str) -> Resu
     kind.ok_or_else(|| Problem::unknown(Thing::Device, id))
 }
 
-async fn find(api: &ApiState, area: &Area, reach: Reach, id: &str) -> Result<DeviceItem, Problem> {
+/// The device, with what is known of it now.
+///
+/// # Errors
+/// 404 when it is not registered, or is somebody else's.
+pub async fn find(
+    api: &ApiState,
+    area: &Area,
+    reach: Reach,
+    id: &str,
+) -> Result<DeviceItem, Problem> {
     let (key, area, now) = (id.to_owned(), area.clone(), api.clock.now());
     let found = api.store.read(move |db| view::one(db, &area, reach, &key, now)).await?;
     let device = found.ok_or_else(|| Problem::unknown(Thing::Device, id))?;

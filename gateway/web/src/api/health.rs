@@ -43,7 +43,8 @@ pub struct Readiness {
 #[schema(as = Reason)]
 pub struct FailedPartJson {
     /// `store`, `alarm_lane`, `status_lane`, `action_lane`, `telemetry_lane`, `series`, `clock` (nobody synchronises the
-    /// machine's clock) or `chain` (its heartbeat does not come through); one of `degraded`.
+    /// machine's clock), `chain` (its heartbeat does not come through) or `registry_files` (the files of
+    /// `[registry]` say something else than the registry); one of `degraded`.
     part: Box<str>,
     /// Since when; null: it has not worked yet.
     since: Option<Ms>,
@@ -103,6 +104,10 @@ fn judge(health: &Health, now: Ms) -> Readiness {
     if let Some(age) = health.chain.age(now).filter(|age| stands_still(now - age, now)) {
         let (part, since, why) = ("chain".into(), Some(now - age), CHAIN_ADVICE.into());
         warnings.push(FailedPartJson { part, since, why });
+    }
+    if let Some((since, difference)) = health.registry_files.get() {
+        let (part, since) = ("registry_files".into(), Some(since));
+        warnings.push(FailedPartJson { part, since, why: difference.en.into() });
     }
     let troubles = health.degraded.list();
     let degraded = troubles.iter().map(|trouble| trouble.part.as_str()).collect();

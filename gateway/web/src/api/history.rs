@@ -8,9 +8,11 @@ use axum::extract::State;
 use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use standpipe_rules::registry::Predecessor;
 use standpipe_rules::{DAY_MS, HOUR_MS, Ms};
 use standpipe_series::{HistoryError, HistoryPoint, HistoryQuery};
 use standpipe_shared::{Field, Kind};
+use standpipe_store::views::registry;
 use utoipa::ToSchema;
 
 use super::ApiState;
@@ -18,6 +20,7 @@ use super::body::{Id, attachment};
 use super::devices;
 use super::params::Params;
 use super::problem::Problem;
+use super::schema::PredecessorRow;
 use crate::api::who::Who;
 
 /// The step is chosen to give about so many points, when nobody says.
@@ -39,6 +42,10 @@ pub struct History {
     /// `[ts, min, mean, max, count]`, oldest first; steps without a reading are left out.
     #[schema(value_type = Vec<Vec<f64>>)]
     points: Vec<HistoryPoint>,
+    /// The devices that it took the place of, newest first: until then the points are theirs. Absent: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<PredecessorRow>)]
+    continues: Vec<Predecessor>,
 }
 
 /// One field over time; the last day by default.
@@ -92,17 +99,44 @@ async fn ask(api: &ApiState, who: &Who, (id, uri): (String, &Uri)) -> Result<His
     let step = params.raw("step").map(step).transpose()?;
     let named = params.one_of("field", &Field::ALL.map(|field| (field.as_str(), field)))?;
     let kind = devices::seen_kind(api, &who.area, &id).await?;
-    let query = HistoryQuery {
-        device: id.as_str().into(),
-        field: named.unwrap_or(default_field(kind)),
-        from: span.from,
-        to: span.to,
-        step_ms: step.unwrap_or_else(|| pleasant_step(span.to - span.from)),
+    let field = named.unwrap_or(default_field(kind));
+    let step_ms = step.unwrap_or_else(|| pleasant_step(span.to - span.from));
+    let key = id.clone();
+    let continues = api.store.read(move |db| registry::predecessors(db, &key)).await?;
+    let query = |device: &str, from: Ms, to: Ms| {
+        let device = device.into();
+        HistoryQuery { device, field, from, to, step_ms }
     };
-    let field = query.field.as_str();
-    let step_ms = query.plan(now).map_err(refused)?.step_ms;
-    let points = api.history.history(query, now).await.map_err(refused)?;
-    Ok(History { device: id, field, step_ms, points })
+    let step_ms = query(&id, span.from, span.to).plan(now).map_err(refused)?.step_ms;
+    let (mut points, mut device, mut to) = (Vec::new(), id.as_str(), span.to);
+    // From the newest device back to the one that was there when the span begins.
+    for before in continues.iter().map(Some).chain([None]) {
+        let from = before.map_or(span.from, |before| before.until.clamp(span.from, to));
+        let older = api.history.history(query(device, from, to), now).await.map_err(refused)?;
+        points = joined(older, points);
+        let Some(before) = before else { break };
+        (device, to) = (&before.device, from);
+    }
+    Ok(History { device: id, field: field.as_str(), step_ms, points, continues })
+}
+
+/// The points of one device before those of the one that took its place; the step within which that
+/// happened is both's.
+fn joined(mut older: Vec<HistoryPoint>, newer: Vec<HistoryPoint>) -> Vec<HistoryPoint> {
+    let mut newer = newer.into_iter().peekable();
+    if let (Some(last), Some(first)) = (older.last_mut(), newer.peek())
+        && last.ts == first.ts
+    {
+        #[expect(clippy::cast_precision_loss, reason = "points of one step")]
+        let (a, b) = (last.count as f64, first.count as f64);
+        last.mean = (last.mean * a + first.mean * b) / (a + b).max(1.0);
+        last.min = last.min.min(first.min);
+        last.max = last.max.max(first.max);
+        last.count += first.count;
+        newer.next();
+    }
+    older.extend(newer);
+    older
 }
 
 fn refused(error: HistoryError) -> Problem {
@@ -149,7 +183,19 @@ fn step(text: &str) -> Result<Ms, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use super::{DAY_MS, pleasant_step, step};
+    use super::{DAY_MS, HistoryPoint, joined, pleasant_step, step};
+
+    #[test]
+    fn the_step_in_which_a_device_was_replaced_is_both_devices() {
+        let point = |ts, mean, count| HistoryPoint { ts, min: mean, mean, max: mean, count };
+        let older = vec![point(0, 300.0, 2), point(60, 300.0, 1)];
+        let newer = vec![point(60, 100.0, 3), point(120, 100.0, 1)];
+        let both = HistoryPoint { ts: 60, min: 100.0, mean: 150.0, max: 300.0, count: 4 };
+        let all = [point(0, 300.0, 2), both, point(120, 100.0, 1)];
+        assert_eq!(joined(older.clone(), newer), all);
+        assert_eq!(joined(older.clone(), Vec::new()), older);
+        assert_eq!(joined(Vec::new(), older.clone()), older);
+    }
 
     #[test]
     #[rustfmt::skip] // a table

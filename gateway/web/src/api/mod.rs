@@ -22,6 +22,7 @@ pub(crate) mod params;
 pub mod problem;
 pub(crate) mod quarantine;
 mod registration;
+mod registry;
 mod reports;
 mod schema;
 mod settings;
@@ -37,7 +38,7 @@ use std::time::Duration;
 
 use auth::Access;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -132,9 +133,13 @@ fn is_kept(who: &Who, kept: Result<(), AccountError>) {
 /// handler is; `routes!` takes those of one path together.
 pub(crate) fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiState>> {
     let stream = OpenApiRouter::new().routes(routes!(stream::open)).with_state(streams);
+    let lists = OpenApiRouter::new()
+        .routes(routes!(registry::import))
+        .layer(DefaultBodyLimit::max(registry::IMPORT_BODY));
     let v1 = OpenApiRouter::new()
         .routes(routes!(devices::list))
-        .routes(routes!(devices::one, devices::put))
+        .routes(routes!(devices::one, devices::put, registry::retire))
+        .routes(routes!(registry::replace))
         .routes(routes!(history::json))
         .routes(routes!(history::csv))
         .routes(routes!(settings::of_device, settings::put_device, settings::drop_device))
@@ -157,6 +162,7 @@ pub(crate) fn routes(api: &Arc<ApiState>, streams: Streams) -> Router<Arc<ApiSta
         .routes(routes!(fleet::one))
         .routes(routes!(ledger::list))
         .routes(routes!(quarantine::list))
+        .merge(lists)
         .layer(from_fn_with_state(Arc::new(Semaphore::new(REQUESTS_AT_ONCE)), within_limits))
         .merge(stream)
         .layer(from_fn_with_state(Arc::clone(api), auth::guard));

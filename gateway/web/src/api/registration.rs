@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use standpipe_rules::registry::files::{File, Import, write_devices};
+use standpipe_lists::{File, Import, write_devices};
 use standpipe_rules::registry::{Device, Registry, Station};
 use standpipe_shared::Kind;
 use standpipe_store::readers::ReadError;
@@ -49,10 +49,10 @@ pub struct Registration {
     /// The profile that judges it; empty: the usual one of its kind.
     #[serde(default)]
     profile: String,
-    /// Degrees north.
-    lat: f64,
-    /// Degrees east.
-    lon: f64,
+    /// Degrees north, WGS-84; null: nobody knows where it is.
+    lat: Option<f64>,
+    /// Degrees east, likewise.
+    lon: Option<f64>,
     /// Where it is, in words.
     #[serde(default)]
     address: String,
@@ -72,7 +72,7 @@ pub struct Registration {
     decoder: String,
 }
 
-/// The device this body makes of `id`, and whether it is new.
+/// The device this body makes of `id`, and the row that it had.
 ///
 /// # Errors
 /// 400 with every fault of the row.
@@ -80,7 +80,7 @@ pub async fn registered(
     api: &Arc<ApiState>,
     id: &str,
     mut body: Map<String, Value>,
-) -> Result<(Device, bool), Problem> {
+) -> Result<(Device, Option<Device>), Problem> {
     for member in NOT_OURS {
         body.remove(member);
     }
@@ -99,8 +99,9 @@ pub async fn registered(
     let mut device = checked(&row.device(id), &registry).map_err(Problem::bad_request)?;
     if let Some(old) = &old {
         device.area.clone_from(&old.area);
+        device.replaces.clone_from(&old.replaces);
     }
-    Ok((device, old.is_none()))
+    Ok((device, old))
 }
 
 /// The device as it is, and the station it shall belong to.
@@ -127,7 +128,7 @@ fn checked(device: &Device, known: &Registry) -> Result<Device, String> {
     let mut faults: Vec<String> = read
         .bad
         .iter()
-        .map(|fault| format!("{} `{}` is {}", fault.column, fault.value, fault.text))
+        .map(|fault| format!("{} `{}` is {}", fault.column, fault.value, fault.text.en))
         .collect();
     if !told && known.station(station).is_none() {
         faults.push(format!("station `{station}` is not registered: see GET /api/v1/stations"));
@@ -148,8 +149,8 @@ impl Registration {
             station: self.station.into(),
             zone: self.zone.into(),
             profile: self.profile.into(),
-            lat: Some(self.lat),
-            lon: Some(self.lon),
+            lat: self.lat,
+            lon: self.lon,
             address: self.address.into(),
             building: self.building.into(),
             floor: self.floor.into(),
@@ -158,6 +159,8 @@ impl Registration {
             decoder: self.decoder.into(),
             area: Arc::default(),
             claimed: true,
+            retired_at: None,
+            replaces: None,
         }
     }
 }

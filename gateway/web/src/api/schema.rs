@@ -208,8 +208,22 @@ pub struct DeviceRow {
     pub decoder: Option<String>,
     /// The area it last spoke from, a level of its topics; empty: it never spoke.
     pub area: String,
-    /// Whether somebody registered it; false: it was only heard.
+    /// Whether somebody registered it; false: it was only heard, or is retired.
     pub claimed: bool,
+    /// When it was retired, Unix ms; absent: it was not.
+    pub retired_at: Option<i64>,
+    /// The device whose place it took; absent: none.
+    pub replaces: Option<PredecessorRow>,
+}
+
+/// A device that another one took the place of.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Predecessor)]
+pub struct PredecessorRow {
+    /// The id under which older readings of this place are stored.
+    pub device: String,
+    /// Until when, Unix ms.
+    pub until: i64,
 }
 
 /// The columns of `stations.csv`.

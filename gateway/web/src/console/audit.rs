@@ -85,6 +85,10 @@ fn named(what: &str) -> Option<Say> {
         "account_make_token" => say("made a token", "新建令牌"),
         "account_drop_token" => say("removed a token", "删除令牌"),
         "device_put" => say("registered or changed a device", "登记或修改设备"),
+        "device_retired" => say("retired a device", "停用设备"),
+        "device_replaced" => say("replaced a device", "更换设备"),
+        "station_put" => say("registered or changed a station", "登记或修改站点"),
+        "registry_import" => say("took in a list", "导入台账"),
         "settings_put" => say("changed settings", "修改设备参数"),
         "settings_drop" => say("dropped settings", "取消设备参数"),
         "report_now" => say("had a device report", "要求设备上报"),
@@ -112,15 +116,15 @@ fn on_what(lang: Lang, line: &AuditLine) -> Markup {
     let to = match &*line.what {
         "acknowledge" | "dispatch" | "arrive" | "comment" | "resolve" | "false_alarm" | "undo"
         | "reopen" => Some("/incidents/"),
-        "device_put" | "report_now" | "self_test" | "silence" | "restart" | "flow_test" => {
-            Some("/devices/")
-        }
+        "device_put" | "device_retired" | "device_replaced" | "report_now" | "self_test"
+        | "silence" | "restart" | "flow_test" => Some("/devices/"),
         _ => None,
     };
     let words = in_words(lang, line);
+    let id = if let AuditCode::Row { id, .. } = &line.code { id } else { &line.detail };
     html! {
         @match to {
-            Some(to) => { a href={ (to) (escaped(&line.detail)) } { (words) } }
+            Some(to) => { a href={ (to) (escaped(id)) } { (words) } }
             None => { (words) }
         }
     }
@@ -136,6 +140,7 @@ fn in_words(lang: Lang, line: &AuditLine) -> String {
         AuditCode::FirstAdmin => {
             lang.of_say(say("admin, the first", "admin（首个账户）")).to_owned()
         }
+        AuditCode::Row { .. } => line.code.words(),
         AuditCode::Account { name, id, role, station } => {
             let role = Role::named(role).map_or(&**role, |role| lang.of_say(role_name(role)));
             let parts = [&**name, &**id, role, &**station].into_iter();

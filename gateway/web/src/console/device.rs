@@ -14,7 +14,7 @@ use standpipe_store::views::devices::{DeviceDetail, StatusNow, detail};
 use standpipe_store::views::maintenance::{WorkBrief, briefs};
 
 use super::assets::CHART;
-use super::devices::{DeviceSight, UNCLAIMED, conditions};
+use super::devices::{DeviceSight, RETIRED, UNCLAIMED, conditions};
 use super::incident::{or_dash, trust_class};
 use super::layout;
 use super::maintenance::{LINES, lines};
@@ -38,6 +38,8 @@ const START_UNIT: Say = say("", "次");
 const LOST: Say = say("Messages lost", "丢失消息");
 const STORAGE: Say = say("Storage", "存储器状态");
 const INSTALLED: Say = say("Installed", "安装日期");
+/// Whose history it continues.
+const REPLACES: Say = say("Took the place of", "接替");
 const PLACE: Say = say("Place", "坐标");
 const CHART_OF: Say = say("Over time", "历史曲线");
 const CHART_SAYS: Say = say(
@@ -179,6 +181,8 @@ fn now(view: &View, known: &DeviceFacts) -> Markup {
                 dd { strong { (or_dash(&device.address)) } " " (device.building) " " (device.floor) }
                 @if device.claimed {
                     dt { (view.say(words::STATION)) } dd { (known.found.station) }
+                } @else if let Some(at) = device.retired_at {
+                    dt { (view.say(RETIRED)) } dd { (view.moment(at)) }
                 } @else {
                     dt { (view.say(UNCLAIMED)) } dd { (view.say(SPEAKS_FROM)) " " (device.area) }
                 }
@@ -188,6 +192,10 @@ fn now(view: &View, known: &DeviceFacts) -> Markup {
                 }
                 @if let (Some(lat), Some(lon)) = (device.lat, device.lon) {
                     dt { (view.say(PLACE)) } dd { (lat) ", " (lon) }
+                }
+                @if let Some(before) = &device.replaces {
+                    dt { (view.say(REPLACES)) }
+                    dd { a href=(device_path(&before.device)) { (before.device) } " · " (view.moment(before.until)) }
                 }
                 @if !device.installed_on.is_empty() {
                     dt { (view.say(INSTALLED)) } dd { (device.installed_on) }

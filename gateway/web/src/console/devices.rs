@@ -44,6 +44,8 @@ const FINE: Say = say("nothing wrong", "正常");
 const NOT_KNOWN: Say = say("not known", "未知");
 /// Heard before anybody registered it.
 pub const UNCLAIMED: Say = say("not registered", "未登记");
+/// A person said that it is nobody's any more.
+pub const RETIRED: Say = say("retired", "已停用");
 
 /// Devices on a page.
 const PER_PAGE: u32 = 50;
@@ -131,6 +133,9 @@ pub async fn page(view: View, uri: Uri) -> Result<Response, Oops> {
     let found = rows(&view, &uri).await?;
     let content = html! {
         h1 { (view.say(TITLE)) }
+        @if let Some((_, differs)) = view.api.health.registry_files.get() {
+            p.work role="status" { (view.lang.text(&differs)) }
+        }
         (filters(&view, &asked))
         p { strong { (found.total) } " " (view.say(FOUND)) " · "
             a href={ "/labels?" (query(&asked, asked.page)) } { (view.say(LABELS)) } " · "
@@ -241,7 +246,7 @@ fn row(view: &View, line: &DeviceLine) -> Markup {
         tr {
             th scope="row" { a href=(device_path(&device.id)) { (device.name) } " "
                 @if device.name != device.id { span.age { (device.id) } } }
-            td { (conditions(view, line.conditions, sight)) @if !device.claimed { span.tag { (view.say(UNCLAIMED)) } }
+            td { (conditions(view, line.conditions, sight)) @if device.retired_at.is_some() { span.tag { (view.say(RETIRED)) } } @else if !device.claimed { span.tag { (view.say(UNCLAIMED)) } }
                 @if let Some(reason) = reason.filter(|reason| adds(*reason)) {
                     " " span.age { (view.say(words::trust_reason(reason))) }
                 }

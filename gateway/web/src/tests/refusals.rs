@@ -21,7 +21,7 @@ async fn problem(answer: reqwest::Response) -> Value {
 async fn every_refusal_says_what_is_wrong_with_the_value_and_what_to_do() {
     let api = Served::start(None).await;
     api.town();
-    let device = r#"{"kind":"hydrant","name":"","station":"S9","lat":91,"lon":1e9,"profile":"x","interval_s":0,"zone":"a\u0007"}"#;
+    let device = r#"{"kind":"hydrant","name":"","station":"S9","lat":91,"lon":1e9,"profile":"x","interval_s":0,"zone":"a\u0007b"}"#;
     let long = format!(r#"{{"action":"comment","note":"{}"}}"#, "x".repeat(1_001));
     let act = format!("/api/v1/incidents/{FIRE}/actions");
     let act = act.as_str();
@@ -29,7 +29,7 @@ async fn every_refusal_says_what_is_wrong_with_the_value_and_what_to_do() {
         ("GET",    "/api/v1/nothing", "", 404, "no-path", "no path `/api/v1/nothing`: see /api/openapi.json"),
         ("GET",    "/api/v2", "", 404, "no-path", "see /api/openapi.json"),
         ("GET",    "/wp-login.php", "", 404, "no-path", "no path `/wp-login.php`"),
-        ("DELETE", "/api/v1/devices/H-1", "", 405, "no-method", "`DELETE` is not done on"),
+        ("DELETE", "/api/v1/stations/S1", "", 405, "no-method", "`DELETE` is not done on"),
         ("POST",   "/api/v1/ledger", "{}", 405, "no-method", "`Allow` header"),
         ("GET",    act, "", 405, "no-method", "`GET` is not done on"),
         ("GET",    "/api/v1/devices/H-9", "", 404, "unknown", "no device `H-9`: see GET /api/v1/devices"),
@@ -66,9 +66,16 @@ async fn every_refusal_says_what_is_wrong_with_the_value_and_what_to_do() {
         ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "profile `x` is no such profile"),
         ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "interval_s `0` is not an interval: write 1 to 86400"),
         ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "name `` is empty: write a text"),
-        ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "a line break or control character: take it out"),
+        ("PUT",    "/api/v1/devices/H-1", device, 400, "bad-request", "a control character: take it out"),
         ("PUT",    "/api/v1/devices/H-1", r#"{"kind":"hydrant","name":"n","station":"S9","lat":1,"lon":1}"#, 400, "bad-request", "station `S9` is no such good station"),
         ("PUT",    "/api/v1/devices/H-1", r#"{"id":"H-2","kind":"hydrant","name":"n","station":"S1","lat":1,"lon":1}"#, 400, "bad-request", "leave it out"),
+        ("DELETE", "/api/v1/devices/H-9", "", 404, "unknown", "no device `H-9`"),
+        ("POST",   "/api/v1/devices/H-9/replace", r#"{"by":"N-1"}"#, 404, "unknown", "no device `H-9`"),
+        ("POST",   "/api/v1/devices/H-1/replace", r#"{"by":"a/b"}"#, 400, "bad-request", "by `a/b` is not an id"),
+        ("POST",   "/api/v1/registry/import", "{}", 400, "bad-request", "no list: send `stations`, `devices` or both"),
+        ("POST",   "/api/v1/registry/import", r#"{"devices":{"name":"d.csv","base64":"?"}}"#, 400, "bad-request", "d.csv is not base64"),
+        ("POST",   "/api/v1/registry/import", r#"{"devices":{"name":"d","base64":""},"datum":"mars"}"#, 400, "bad-request", "datum = `mars`: write wgs84, gcj02, bd09"),
+        ("POST",   "/api/v1/registry/import", r#"{"devices":{"name":"d","base64":""},"columns":"colour=x"}"#, 400, "bad-request", "`colour=x` names no column"),
     ] {
         let mut ask = api.ask(method, path);
         if !body.is_empty() {
@@ -89,7 +96,7 @@ async fn a_wrong_method_names_the_right_ones() {
     let api = Served::start(None).await;
     let answer = api.ask("POST", "/api/v1/devices/H-1").send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 405);
-    assert_eq!(answer.headers()["allow"], "GET,HEAD,PUT");
+    assert_eq!(answer.headers()["allow"], "GET,HEAD,PUT,DELETE");
 }
 
 #[tokio::test]

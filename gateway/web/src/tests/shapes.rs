@@ -190,6 +190,41 @@ async fn history_by_steps_raw_and_as_csv() {
     );
 }
 
+/// Another node at the same hydrant continues its history, and says whose it was.
+#[tokio::test]
+async fn a_device_that_took_another_ones_place_continues_its_history() {
+    let api = Served::start(None).await;
+    api.town();
+    let start = api.measured().await;
+    let until = start + 60_000;
+    let mut row = super::device("N-1", "hydrant", "", "Z1");
+    row["replaces"] = json!({"device": "H-1", "until": until});
+    api.row(
+        "device",
+        &[
+            ("ix", json!(77)),
+            ("id", json!("N-1")),
+            ("kind", json!("hydrant")),
+            ("station", json!("S1")),
+            ("zone", json!("Z1")),
+            ("name", row["name"].clone()),
+            ("claimed", json!(1)),
+            ("json", row.to_string().into()),
+        ],
+    );
+    let span = format!("from={start}&to={}&step=0", start + 3_600_000);
+    assert_eq!(
+        api.get(&format!("/api/v1/devices/N-1/history?{span}")).await,
+        json!({"device":"N-1","field":"pressure_kpa","step_ms":0,
+            "points":[[start, 300.0, 300.0, 300.0, 1]],
+            "continues":[{"device":"H-1","until":until}]}),
+        "what H-1 measured until then, and not what it measured afterwards"
+    );
+    assert_eq!(api.get("/api/v1/devices/N-1").await["replaces"]["device"], "H-1");
+    let page = api.ask("GET", "/devices/N-1").send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("接替") && page.contains("/devices/H-1"), "{page}");
+}
+
 #[tokio::test]
 async fn the_document_names_every_path_and_the_incident_as_it_is_written() {
     let api = Served::start(None).await;

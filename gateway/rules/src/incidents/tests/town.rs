@@ -59,6 +59,8 @@ pub fn town() -> Registry {
             decoder: "".into(),
             area: "".into(),
             claimed: id != "SD-U",
+            retired_at: None,
+            replaces: None,
         });
     }
     town

@@ -16,10 +16,15 @@ pub struct Lines<R> {
 }
 
 impl<R: Read> Lines<R> {
-    /// Over the text of a file.
+    /// Over the text of a file, with commas between its fields.
     pub fn new(text: R) -> Self {
+        Self::delimited(text, b',')
+    }
+
+    /// The same with another sign between fields.
+    pub fn delimited(text: R, delimiter: u8) -> Self {
         let mut builder = csv::ReaderBuilder::new();
-        builder.flexible(true).has_headers(false).buffer_capacity(BUFFER);
+        builder.flexible(true).has_headers(false).buffer_capacity(BUFFER).delimiter(delimiter);
         let ends = Ends { text, after_cr: false, over: false };
         Self { reader: builder.from_reader(ends) }
     }
@@ -30,6 +35,11 @@ impl<R: Read> Lines<R> {
     /// When the text cannot be read on.
     pub fn read(&mut self, record: &mut csv::ByteRecord) -> csv::Result<bool> {
         self.reader.read_byte_record(record)
+    }
+
+    /// Where the record that comes next begins, bytes into the text with `\n` for every line end.
+    pub fn offset(&self) -> u64 {
+        self.reader.position().byte()
     }
 
     /// The line, from 1, on which the record begins that was read last.
