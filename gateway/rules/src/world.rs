@@ -27,7 +27,7 @@ use crate::incidents::{
     Action, Actor, Announcement, BadAnnouncement, Book, BookView, BulletinWork, Cause, IdSecret,
     IncidentId, Plan, ReceiverNews, Refused, Said, Saved, State, WINDOWS_MOST, bulletins,
 };
-use crate::orders::{Of, Order, OrderRefused, Orders, SavedOrders, Wish, Wished};
+use crate::orders::{Of, Order, OrderRefused, Orders, SavedOrders, Wished};
 use crate::registry::{Device, DeviceIx, Registry};
 use crate::status::DeviceStatus;
 use crate::wire::{Arrived, Message, Origin};
@@ -376,7 +376,7 @@ impl World {
     }
 
     /// Why a device that these settings are for cannot run them, if one cannot.
-    fn refused_by(&self, of: &Of, wish: Wish) -> Option<OrderRefused> {
+    fn refused_by(&self, of: &Of, wish: crate::orders::Wish) -> Option<OrderRefused> {
         let registry = &self.watch.registry;
         let theirs = registry.devices().iter().filter(|device| match of {
             Of::Device(id) => device.id == *id,
