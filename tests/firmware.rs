@@ -6,206 +6,18 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use standpipe_firmware::identity::Identity;
-use standpipe_shared::{Kind, ROOT};
+use standpipe_shared::Kind;
+use standpipe_tests::board_town::{BoardTown, DWELL, H1, SOON, body, confirming, numbers};
 use standpipe_tests::broker::Broker;
-use standpipe_tests::client::{Client, Heard};
-use standpipe_tests::gateway::Gateway;
-use standpipe_tests::modbus::{Manner, Transmitter};
-use standpipe_tests::modem::{Air, Modem};
-use standpipe_tests::qemu::{Board, Ports};
-use standpipe_tests::station::Station;
-use standpipe_tests::{now, town, wait_for};
+use standpipe_tests::client::Client;
+use standpipe_tests::modbus::Manner;
+use standpipe_tests::modem::{Air, Temper};
+use standpipe_tests::{instant, wait_for};
 
-const SOON: Duration = Duration::from_secs(20);
-/// The node waits 30 s before it believes that there is no water.
-const DWELL: Duration = Duration::from_secs(50);
-/// How long an empty pipe must be seen until it is believed, ms.
-const DWELL_MS: i64 = 30_000;
-/// A sample so near to the end of that time may confirm or not: two clocks measure it, ms.
-const EDGE_MS: i64 = 100;
 /// What is wanted of an alarm, from the sample that confirms it to the broker, ms …
 const WANTED_MS: i64 = 500;
 /// … and what this test insists on: others share the machine.
 const ALARM_MS: i64 = 1_000;
-
-/// A hydrant of township t-1 that reports often and retries soon.
-const H1: Identity<'_> = Identity {
-    root: ROOT,
-    area: "t-1",
-    device: "H-1",
-    kind: Kind::Hydrant,
-    host: "broker.example",
-    port: 1883,
-    tls: false,
-    apn: "",
-    user: "",
-    password: "",
-    mains: true,
-    keep_alive_s: 4,
-    retry_s: 2,
-    watchdog_s: 4,
-    hang_s: 0,
-};
-
-/// One device in a town, and the town's broker and gateway.
-struct BoardTown {
-    modem: Modem,
-    transmitter: Transmitter,
-    board: Board,
-    ears: Client,
-    /// What the device said, with the moment it came.
-    said: Vec<(i64, Heard)>,
-    /// When the hour was told last.
-    told: i64,
-    terminal: Station,
-    gateway: Gateway,
-    broker: Broker,
-    device: String,
-    dir: tempfile::TempDir,
-}
-
-impl BoardTown {
-    /// Everything runs but the board, which is off.
-    fn begin(identity: &Identity<'_>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let broker = Broker::start(dir.path());
-        let files = (town::stations(2), town::devices(3, 3, 900));
-        let gateway = Gateway::start(dir.path(), &broker.url(), (&files.0, &files.1), "");
-        let terminal = Station::connect(broker.port, "+");
-        let ears = Client::connect(broker.port, "ears");
-        ears.subscribe("standpipe/v1/t-1/+/+");
-        let (modem, transmitter) = (Modem::start(broker.port), Transmitter::start(300.0));
-        let board =
-            Board::new(dir.path(), identity, Ports { modem: modem.port, field: transmitter.port });
-        let device = identity.device.to_owned();
-        let (said, told) = (Vec::new(), 0);
-        Self { modem, transmitter, board, ears, said, told, terminal, gateway, broker, device, dir }
-    }
-
-    /// Takes in what was said meanwhile, and tells the hour: as the gateway does, but each second,
-    /// so that no test waits a minute because its device was not listening yet.
-    fn listen(&mut self) {
-        if now() - self.told >= 1_000 {
-            self.told = now();
-            self.ears.publish("standpipe/v1/gateway/clock", json!({"ts": self.told}).to_string());
-        }
-        while let Some(heard) = self.ears.next(Duration::ZERO) {
-            self.said.push((now(), heard));
-        }
-    }
-
-    /// Waits for something said on a channel after the first `from` things, that pleases `wanted`.
-    fn hear(
-        &mut self,
-        what: &str,
-        from: usize,
-        within: Duration,
-        channel: &str,
-        wanted: &dyn Fn(&Value) -> bool,
-    ) -> (i64, Value) {
-        let topic = format!("standpipe/v1/t-1/{}/{channel}", self.device);
-        wait_for(what, within, || {
-            self.listen();
-            let fresh = self.said.iter().skip(from).filter(|said| said.1.topic == topic);
-            fresh.map(|(at, message)| (*at, body(message))).find(|(_, value)| wanted(value))
-        })
-    }
-
-    /// The next birth after the first `from` things said.
-    fn born(&mut self, from: usize) -> Value {
-        self.hear("a birth", from, SOON, "status", &|status| status["online"] == true).1
-    }
-
-    /// Every reading so far, in the order of arrival.
-    fn readings(&mut self) -> Vec<Value> {
-        self.listen();
-        let told = self.said.iter().filter(|(_, message)| message.topic.ends_with("/telemetry"));
-        told.flat_map(|(_, message)| match body(message) {
-            Value::Array(all) => all,
-            one => vec![one],
-        })
-        .collect()
-    }
-
-    /// Has the gateway tell it to report every 5 s and to sample every second; waits until the
-    /// device says that it does, and the gateway shows that.
-    fn set(&mut self) {
-        let wish = json!({"interval_s": 5, "sample_s": 1, "low_kpa": 140, "no_water_kpa": 20.5,
-            "delta_kpa": 15});
-        let path = format!("devices/{}/settings", self.device);
-        let (status, shown) = self.gateway.put(&path, &wish);
-        assert_eq!(status, 200, "{shown}");
-        let applied = |settings: &Value| settings["rev"] == 1 && settings["interval_s"] == 5;
-        self.hear("the settings", 0, SOON, "status", &applied);
-        wait_for("applied, at the gateway", SOON, || {
-            (self.gateway.get(&path)["state"] == "applied").then_some(())
-        });
-    }
-
-    /// Waits until `no_water` is at the broker, and says how long after the sample that confirms
-    /// it.
-    fn no_water(&mut self, from: usize) -> i64 {
-        let wanted = |alarm: &Value| alarm["condition"] == "no_water" && alarm["active"] == true;
-        let (at, _) = self.hear("no_water", from, DWELL, "alarm", &wanted);
-        let confirming = confirming(&self.transmitter.answered(), at);
-        at - confirming.expect("a sample that confirms it")
-    }
-
-    /// The numbers of all readings that have arrived, when none has come for a second.
-    fn delivered(&mut self) -> BTreeSet<(u64, u64)> {
-        let mut count = 0;
-        loop {
-            let readings = numbers(&self.readings());
-            if readings.len() == count {
-                return readings.into_iter().collect();
-            }
-            count = readings.len();
-            std::thread::sleep(Duration::from_secs(1));
-        }
-    }
-
-    /// Waits until the transmitter has said `kpa` so often.
-    fn answers_of(&self, kpa: f32, times: usize) {
-        wait_for(&format!("{times} answers of {kpa} kPa"), SOON, || {
-            let answers = self.transmitter.answered();
-            (answers.iter().rev().take_while(|answer| (answer.1 - kpa).abs() < 0.1).count()
-                >= times)
-                .then_some(())
-        });
-    }
-
-    fn is_offline(&self) -> bool {
-        let device = self.gateway.get(&format!("devices/{}", self.device));
-        device["conditions"].to_string().contains("offline")
-    }
-
-    /// Waits for a page of the device's own station about a condition.
-    fn page(&self, condition: &str) -> Value {
-        let about = |body: &Value| {
-            body.as_array().is_some_and(|all| all.iter().any(|entry| names(entry, condition)))
-        };
-        let shown = self.terminal.wait(&format!("a page: {condition}"), SOON, |shown| {
-            shown.station == "t-1"
-                && shown.body["page_id"].is_string()
-                && shown.body["device"]["id"] == json!(self.device)
-                && about(&shown.body["conditions"])
-        });
-        shown.body
-    }
-}
-
-/// When the transmitter gave the answer that confirms an empty pipe, Unix ms. The node takes the
-/// median of three, so the second answer of nearly nothing is the first that it believes; the first
-/// one 30 s later confirms it. `alarm` decides only about a sample on the very edge of the 30 s.
-fn confirming(answers: &[(i64, f32)], alarm: i64) -> Option<i64> {
-    let low = answers.iter().rev().take_while(|(_, kpa)| *kpa < 20.0).count();
-    let low: Vec<i64> = answers[answers.len() - low..].iter().map(|answer| answer.0).collect();
-    let due = low.get(1)? + DWELL_MS;
-    let mut after = low.iter().copied().filter(|at| *at >= due - EDGE_MS);
-    let first = after.next()?;
-    let next = after.next().filter(|next| first < due + EDGE_MS && *next <= alarm);
-    Some(next.unwrap_or(first))
-}
 
 #[test]
 #[rustfmt::skip] // a table
@@ -221,20 +33,6 @@ fn the_confirming_sample_is_the_first_after_the_dwell_whenever_the_alarm_comes()
         assert_eq!(confirming(&every(every_ms), alarm), wanted, "{every_ms} {alarm}");
     }
     assert_eq!(confirming(&every(1_000)[..20], 19_000), None);
-}
-
-fn names(value: &Value, condition: &str) -> bool {
-    value == condition || value["condition"] == condition || value["name"] == condition
-}
-
-fn body(heard: &Heard) -> Value {
-    serde_json::from_slice(&heard.payload).unwrap_or(Value::Null)
-}
-
-/// (boot, seq) of readings.
-fn numbers(readings: &[Value]) -> Vec<(u64, u64)> {
-    let number = |reading: &Value, name: &str| reading[name].as_u64().unwrap_or(0);
-    readings.iter().map(|reading| (number(reading, "boot"), number(reading, "seq"))).collect()
 }
 
 #[test]
@@ -524,6 +322,72 @@ fn a_corrupt_eeprom_is_started_over_and_an_unknown_name_is_not_guessed() {
     town.board.on();
     town.board.logs(log, "identity page has a wrong checksum: write it again", SOON);
     assert_eq!(town.modem.dials(), dials, "it calls nobody");
+}
+
+/// A hydrant as it is shipped: on a battery, over TLS, by its name and password.
+const BATTERY: Identity<'_> = Identity {
+    port: 0,
+    tls: true,
+    user: "t-1/H-1",
+    password: "secret",
+    mains: false,
+    keep_alive_s: 60,
+    retry_s: 20,
+    watchdog_s: 20,
+    ..H1
+};
+/// How long its modem may be awake for one call, with what comes late, what is said twice, and the seconds
+/// for which it listens.
+const AWAKE_OF_A_CALL: Duration = Duration::from_secs(25);
+
+/// The configuration of the street, over a modem that sleeps, is late, talks unasked, loses its SIM
+/// and its network.
+#[test]
+fn a_battery_over_tls_lives_with_a_rough_modem() {
+    let mut town = BoardTown::begin(&BATTERY);
+    town.modem.temper(Temper::Rough);
+    let wish = json!({"interval_s": 30, "sample_s": 5, "low_kpa": 140, "no_water_kpa": 20.5,
+        "delta_kpa": 15});
+    assert_eq!(town.gateway.put("devices/H-1/settings", &wish).0, 200);
+
+    eprintln!("step: power on");
+    town.board.on();
+    let patient = Duration::from_secs(60);
+    town.hear("the settings", 0, patient, "status", &|status| status["rev"] == 1);
+    let secure = town.modem.commands();
+    assert!(secure.iter().any(|said| said.contains("QSSLCFG=\"cacert\"")), "{secure:?}");
+    assert!(secure.iter().any(|said| said == "AT+QSSLOPEN=1,0,0,\"broker.example\",8884,2"));
+
+    eprintln!("step: from one reading to the next");
+    let from = town.said.len();
+    town.hear("a reading", from, patient, "telemetry", &|_| true);
+    let (awake, dials, began) = (town.modem.awake(), town.modem.dials().0, instant());
+    let from = town.said.len();
+    town.hear("the next one", from, patient, "telemetry", &|_| true);
+    let (awake, calls) = (town.modem.awake() - awake, town.modem.dials().0 - dials);
+    let of_s = began.elapsed().as_secs_f32();
+    println!("{calls} call, the modem awake for {:.1} s of {of_s:.1}", awake.as_secs_f32());
+    assert_eq!(calls, 1);
+    assert!(awake <= AWAKE_OF_A_CALL && awake.as_secs_f32() < of_s - 3.0, "{awake:?} of {of_s} s");
+
+    eprintln!("step: the SIM falls out, and the main runs dry");
+    let (from, said) = (town.said.len(), town.modem.commands().len());
+    town.modem.air(Air::NoSim);
+    town.transmitter.pressure(5.0);
+    wait_for("a dial without a SIM", DWELL, || {
+        let meanwhile = town.modem.commands().split_off(said);
+        meanwhile.iter().any(|said| said == "AT+CPIN?").then_some(())
+    });
+    std::thread::sleep(Duration::from_secs(5));
+    let meanwhile = town.modem.commands().split_off(said);
+    assert!(!meanwhile.iter().any(|said| said == "AT+CEREG?"), "it searches: {meanwhile:?}");
+    town.modem.air(Air::Clear);
+    let wanted = |alarm: &Value| alarm["condition"] == "no_water" && alarm["active"] == true;
+    town.hear("no_water", from, Duration::from_secs(90), "alarm", &wanted);
+    let status =
+        town.hear("why", from, SOON, "status", &|status| status["dial_fault"] == "no_sim").1;
+    assert_eq!(status["imei"], "864475040000001", "{status}");
+    assert_eq!((&status["rsrp_dbm"], &status["snr_db"]), (&json!(-93), &json!(19)), "{status}");
 }
 
 /// The deepest the stack has been, bytes, as the device logged it in a self-test.

@@ -113,10 +113,13 @@ impl Wanted {
     }
 }
 
-/// Everything a step asks the board to do. Do them from top to bottom: what is kept comes before
-/// what is said, and what is said before a restart. [`crate::life::store`] does the first two.
+/// Everything a step asks the board to do. Do them from top to bottom: the sounder waits for
+/// nothing, what is kept comes before what is said, and what is said before a restart. [`crate::life::store`] does those that are
+/// kept.
 #[derive(Clone, Debug, Default)]
 pub struct Actions {
+    /// Sound like this now; neither the storage nor the other task may delay it.
+    pub sounder: Sounder,
     /// Put these into the outbox, in order.
     pub records: Vec<Record, RECORDS>,
     /// Then write [`crate::Node::memory`] to storage. It says which conditions were shouted: if
@@ -126,7 +129,6 @@ pub struct Actions {
     pub status: bool,
     /// For the reply topic.
     pub answers: Vec<CommandAnswer, 2>,
-    pub sounder: Sounder,
     /// Let the drivers test themselves; the outcome comes back in [`crate::Seen::self_test`].
     pub self_test: bool,
     /// What the modem is for.

@@ -17,7 +17,8 @@ pub const BOOTS: usize = 8;
 pub const EARLIEST_MS: i64 = 1_735_689_600_000;
 /// 2100-01-01: neither is a later one.
 pub const LATEST_MS: i64 = 4_102_444_800_000;
-/// A message that moves the hour by less is the network's delay, not news.
+/// A message that comes later than this behind the hour is the network's delay until others say the
+/// same: what is on its way can only be late, so the least delayed message is right.
 const JITTER_MS: u64 = 500;
 /// A message that moves the hour by more is believed when others agree with it …
 const JUMP_MS: u64 = 300_000;
@@ -73,6 +74,9 @@ pub struct Clock {
     heard: Uptime,
     /// Another offset, and how many messages in a row gave it.
     doubt: Option<(i64, u8)>,
+    /// How far the least delayed of the messages in a row that came late is behind the hour, ms,
+    /// and how many they are.
+    late: Option<(u32, u8)>,
     last_ms: i64,
 }
 
@@ -88,6 +92,7 @@ impl Clock {
             offset_ms: None,
             heard: Uptime(0),
             doubt: None,
+            late: None,
             last_ms: i64::MIN,
         }
     }
@@ -114,11 +119,28 @@ impl Clock {
             return self.doubt(offset, now);
         }
         self.doubt = None;
-        self.heard = now;
-        if moved > JITTER_MS {
-            self.offset_ms = Some(offset);
+        if offset >= known {
+            (self.offset_ms, self.late) = (Some(offset), None);
+        } else if moved > JITTER_MS {
+            // Less than a jump.
+            self.fall_behind(u32::try_from(moved).unwrap_or(u32::MAX), now);
+        } else {
+            self.late = None;
         }
+        self.heard = now;
         Verdict::Agreed
+    }
+
+    /// A message came late: all of three in a row were, or nothing was heard for a day, in which the
+    /// oscillator may have run ahead.
+    fn fall_behind(&mut self, behind_ms: u32, now: Uptime) {
+        let (best, count) = self.late.unwrap_or((behind_ms, 0));
+        let (best, count) = (best.min(behind_ms), count.saturating_add(1));
+        let believed = count >= AGREEING || now.since_ms(self.heard) >= STALE_MS;
+        self.late = (!believed).then_some((best, count));
+        if believed {
+            self.offset_ms = self.offset_ms.map(|known| known - i64::from(best));
+        }
     }
 
     fn doubt(&mut self, offset: i64, now: Uptime) -> Verdict {
@@ -283,15 +305,24 @@ mod tests {
     }
 
     #[test]
-    fn a_small_correction_never_turns_time_back_and_changes_no_start() {
+    fn the_least_delayed_message_counts_and_time_never_turns_back() {
         let mut clock = Clock::new(1, &[]);
         assert_eq!(clock.hear(T, Uptime(0)), Verdict::Learned);
         assert_eq!(clock.moment(Uptime(10_000)), Moment::Unix(T + 10_000));
         assert_eq!(clock.hear(T + 10_100, Uptime(10_000)), Verdict::Agreed);
-        assert_eq!(clock.moment(Uptime(10_001)), Moment::Unix(T + 10_001), "a delay is no news");
-        assert_eq!(clock.hear(T + 16_000, Uptime(20_000)), Verdict::Agreed);
-        assert_eq!(clock.moment(Uptime(11_000)), Moment::Unix(T + 10_001), "4 s too early");
-        assert_eq!(clock.moment(Uptime(21_000)), Moment::Unix(T + 17_000));
+        assert_eq!(clock.moment(Uptime(10_001)), Moment::Unix(T + 10_101), "less delayed");
+        for at in [20_000, 80_000] {
+            assert_eq!(clock.hear(T + at - 4_000, Uptime(at as u64)), Verdict::Agreed);
+        }
+        assert_eq!(clock.hear(T + 90_100, Uptime(90_000)), Verdict::Agreed);
+        assert_eq!(clock.moment(Uptime(90_000)), Moment::Unix(T + 90_100), "two were late");
+        for (at, late) in [(100_000, 4_000), (160_000, 3_000), (220_000, 5_000)] {
+            assert_eq!(clock.hear(T + at - late, Uptime(at as u64)), Verdict::Agreed);
+        }
+        assert_eq!(clock.moment(Uptime(91_000)), Moment::Unix(T + 90_100), "never back");
+        assert_eq!(clock.moment(Uptime(230_000)), Moment::Unix(T + 227_000), "the best of three");
+        assert_eq!(clock.hear(T + 90_000_000, Uptime(90_002_000 + 3_000)), Verdict::Agreed);
+        assert_eq!(clock.moment(Uptime(90_006_000)), Moment::Unix(T + 90_001_000), "after a day");
         assert_eq!(clock.starts(), [BootStart { boot: 1, unix_ms: T }]);
     }
 

@@ -3,6 +3,8 @@
 //! Which topic a payload came from is the uplink's business; what follows from the message is
 //! decided in `node`.
 
+use core::fmt::Write as _;
+
 use heapless::String;
 use standpipe_shared::{Channel, Kilopascals, Settings, Verb};
 
@@ -40,10 +42,48 @@ pub enum Heard {
 pub enum Malformed {
     /// Not the JSON of this channel, or more than that.
     Json,
+    /// A command that this firmware does not know.
+    Verb,
     /// The id of a command is empty or longer than [`ID`]: a reply could not name it.
     Id,
     /// No device listens to this channel.
     Channel,
+}
+
+impl Malformed {
+    /// What the gateway is answered.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Json => "cannot be read: send what the contract says",
+            Self::Verb => "unknown command: this firmware is older than it",
+            Self::Id => "id is empty or too long: send 1 to 48 bytes",
+            Self::Channel => "no device listens to this",
+        }
+    }
+}
+
+/// The id under which what could not be understood is answered, if it has one: that of a command, or
+/// `settings-` and the number.
+#[must_use]
+pub fn id_of(channel: Channel, payload: &[u8]) -> Option<Id> {
+    let mut found = None;
+    let mut members = Members::of(payload).ok()?;
+    // As far as it can be read: what is wrong may come behind it.
+    while let Ok(Some((name, value))) = members.member() {
+        match (channel, name) {
+            (Channel::Command, b"id") => found = json::text(value).ok().map(Id::try_from),
+            (Channel::Settings, b"rev") => {
+                let mut id = Id::new();
+                let rev: u32 = json::whole(value).ok()?;
+                // Ten digits at most fit.
+                let _ = write!(id, "{}{rev}", Settings::REPLY);
+                found = Some(Ok(id));
+            }
+            _ => {}
+        }
+    }
+    found?.ok().filter(|id| !id.is_empty())
 }
 
 impl From<BadJson> for Malformed {
@@ -162,7 +202,7 @@ fn command(payload: &[u8]) -> Result<Heard, Malformed> {
 }
 
 fn verb(name: &str) -> Result<Verb, Malformed> {
-    Verb::ALL.into_iter().find(|verb| verb.as_str() == name).ok_or(Malformed::Json)
+    Verb::ALL.into_iter().find(|verb| verb.as_str() == name).ok_or(Malformed::Verb)
 }
 
 #[cfg(test)]
@@ -226,7 +266,7 @@ mod tests {
         let long = format!(r#"{{"id":"{}","command":"restart"}}"#, "x".repeat(49));
         for (channel, json, why) in [
             (Channel::Command,   &b""[..],                                   Malformed::Json),
-            (Channel::Command,   br#"{"id":"a","command":"explode"}"#,       Malformed::Json),
+            (Channel::Command,   br#"{"id":"a","command":"explode"}"#,       Malformed::Verb),
             (Channel::Command,   br#"{"id":"","command":"restart"}"#,        Malformed::Id),
             (Channel::Command,   long.as_bytes(),                            Malformed::Id),
             (Channel::Command,   br#"{"id":"a","command":"restart"}}"#,      Malformed::Json),
@@ -238,6 +278,25 @@ mod tests {
             assert_eq!(heard, Err(why), "{}", std::string::String::from_utf8_lossy(json));
         }
         assert_eq!(Heard::from_clock(br#"{"ts":"now"}"#), Err(Malformed::Json));
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn what_is_not_understood_is_answered_under_its_id() {
+        for (channel, json, id) in [
+            (Channel::Command,  &br#"{"id":"01J","command":"explode"}"#[..],       Some("01J")),
+            (Channel::Command,  br#"{"command":"explode","id":"01J"}"#,            Some("01J")),
+            (Channel::Command,  br#"{"id":"01J","command":"silence","seconds":-"#, Some("01J")),
+            (Channel::Command,  br#"{"id":"","command":"explode"}"#,               None),
+            (Channel::Command,  br#"{"command":"explode"}"#,                       None),
+            (Channel::Command,  b"explode",                                        None),
+            (Channel::Settings, br#"{"rev":7,"interval_s":"often"}"#,              Some("settings-7")),
+            (Channel::Settings, br#"{"rev":-7}"#,                                  None),
+            (Channel::Receipt,  br#"{"id":"01J"}"#,                                None),
+        ] {
+            let found = super::id_of(channel, json);
+            assert_eq!(found.as_deref(), id, "{}", std::string::String::from_utf8_lossy(json));
+        }
     }
 
     #[test]
@@ -272,6 +331,8 @@ mod tests {
             let _ = Heard::from_device_topic(Channel::Settings, &bytes);
             let _ = Heard::from_device_topic(Channel::Command, &bytes);
             let _ = Heard::from_clock(&bytes);
+            let _ = super::id_of(Channel::Settings, &bytes);
+            let _ = super::id_of(Channel::Command, &bytes);
         }
     }
 }

@@ -20,32 +20,50 @@ const FREEZES_C: f32 = 2.0;
 const THAWS_C: f32 = 4.0;
 /// The same value so often …
 const STUCK_SAMPLES: u32 = 30;
-/// … and for so long is a stuck sensor …
+/// … and for so long is a stuck sensor, if it is one that tells small steps …
 const STUCK_MS: u64 = 1_800_000;
+const FINE_KPA: f32 = 0.5;
+/// … and for so long one that does not: a calm main moves by less than it can tell.
+const STUCK_COARSE_MS: u64 = 86_400_000;
 /// … unless the pipe is nearly empty, which reads a constant 0.
 const STUCK_FROM_KPA: f32 = 50.0;
 
+/// For so long after a sensor had no value, `no_water` is not believed while its fault lasts.
+const DOUBTFUL_MS: u64 = 300_000;
+
 /// A value that does not move.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Still {
-    bits: u32,
+    kpa: f32,
     samples: u32,
     since: Uptime,
+    /// The smallest step that was ever seen: what this transmitter can tell.
+    finest_kpa: f32,
+}
+
+impl Default for Still {
+    fn default() -> Self {
+        Self { kpa: 0.0, samples: 0, since: Uptime(0), finest_kpa: f32::INFINITY }
+    }
 }
 
 impl Still {
     fn push(&mut self, kpa: f32, now: Uptime) {
-        if self.samples > 0 && kpa.to_bits() == self.bits {
+        if self.samples > 0 && kpa.to_bits() == self.kpa.to_bits() {
             self.samples = self.samples.saturating_add(1);
-        } else {
-            *self = Self { bits: kpa.to_bits(), samples: 1, since: now };
+            return;
         }
+        if self.samples > 0 {
+            self.finest_kpa = self.finest_kpa.min((kpa - self.kpa).abs());
+        }
+        (self.kpa, self.samples, self.since) = (kpa, 1, now);
     }
 
     fn stuck(&self, now: Uptime) -> bool {
+        let after_ms = if self.finest_kpa < FINE_KPA { STUCK_MS } else { STUCK_COARSE_MS };
         self.samples >= STUCK_SAMPLES
-            && now.since_ms(self.since) >= STUCK_MS
-            && f32::from_bits(self.bits) >= STUCK_FROM_KPA
+            && now.since_ms(self.since) >= after_ms
+            && self.kpa >= STUCK_FROM_KPA
     }
 }
 
@@ -57,6 +75,8 @@ pub struct Hydrant {
     median: Median,
     extremes: Extremes,
     still: Still,
+    /// When it had no value last.
+    failed: Option<Uptime>,
     loop_ma: Option<Milliamps>,
     contacts: Contacts,
     tilt: Option<Degrees>,
@@ -100,6 +120,7 @@ impl Hydrant {
             self.extremes.push(kpa);
             self.still.push(kpa, now);
         } else {
+            self.failed = Some(now);
             self.kpa = None;
             self.median.clear();
         }
@@ -118,8 +139,11 @@ impl Hydrant {
                 if self.asked.is_none() {
                     return Evidence::Unasked;
                 }
-                // A broken wire is not an empty main.
-                let Some(kpa) = self.kpa.filter(|_| !active(NodeCondition::SensorFault)) else {
+                // A broken wire is not an empty main. One that was stuck and moves is none any more.
+                let failed = self.failed.is_some_and(|at| now.since_ms(at) < DOUBTFUL_MS);
+                let doubtful = failed || self.still.stuck(now);
+                let doubtful = doubtful && active(NodeCondition::SensorFault);
+                let Some(kpa) = self.kpa.filter(|_| !doubtful) else {
                     return Evidence::Between;
                 };
                 let (limit, margin) = if condition == NodeCondition::NoWater {

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use standpipe_shared::{Kind, Name, Settings};
 
 use crate::settings;
+use crate::smoke::Chamber;
 use crate::uplink::{Account, Habits};
 
 /// The size of the page, bytes.
@@ -23,6 +24,9 @@ pub const PAGE: usize = 512;
 /// The longest name of a host (RFC 1035, §2.3.4), and of an access point, bytes.
 pub(crate) const HOST: usize = 253;
 pub(crate) const APN: usize = 63;
+/// What a chamber of any use counts, in clean air and for 1 dB/m: outside it the fixture was wrong.
+const CLEAN: core::ops::RangeInclusive<u32> = 200..=20_000;
+const PER_DB_M: core::ops::RangeInclusive<u32> = 1_000..=60_000;
 /// What precedes the JSON.
 const HEAD: usize = 6;
 /// Slow and small: it is used once a start.
@@ -66,10 +70,22 @@ pub struct Identity<'a> {
     pub retry_s: u16,
     /// Seconds that may pass without progress before the watchdog bites.
     pub watchdog_s: u16,
+    /// What this detector's chamber counts in clean air, and what 1 dB/m counts above that: measured
+    /// in clean air and in a smoke box when it was made. 0: nobody has, and it says so.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub chamber_clean: u32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub chamber_per_db_m: u32,
     /// For the bench: this long after power came on, one task hangs, so that the watchdog can be
     /// seen to bite. 0: never.
     #[serde(default)]
     pub hang_s: u16,
+}
+
+/// Not written: the page has no room for what is not so.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Why a page does not say who the device is.
@@ -81,7 +97,8 @@ pub enum UnreadableIdentity {
     Damaged,
     /// The JSON is not an identity: it was made by another version of the tool.
     Strange,
-    /// `area` or `device` is not a name of the contract, or a number is 0 that must not be.
+    /// `area` or `device` is not a name of the contract, a number is 0 that must not be, or a
+    /// chamber counts what no chamber does.
     Invalid,
 }
 
@@ -91,7 +108,7 @@ impl fmt::Display for UnreadableIdentity {
             Self::Blank => "identity page is blank: write it before the device is installed",
             Self::Damaged => "identity page has a wrong checksum: write it again",
             Self::Strange => "identity page is of another version: write it again",
-            Self::Invalid => "identity page has an invalid name or a 0: write it again",
+            Self::Invalid => "identity page has an invalid name or number: write it again",
         })
     }
 }
@@ -126,6 +143,12 @@ impl<'a> Identity<'a> {
         let named = [self.area, self.device].iter().all(|name| Name::plain(name).is_ok());
         let reached = !self.root.is_empty() && (1..=HOST).contains(&self.host.len());
         let reached = reached && self.apn.len() <= APN;
+        // One without the other is a slip, and a chamber that counts nothing is dead.
+        let chamber = match (self.chamber_clean, self.chamber_per_db_m) {
+            (0, 0) => true,
+            (clean, per_db_m) => CLEAN.contains(&clean) && PER_DB_M.contains(&per_db_m),
+        };
+        let named = named && chamber;
         named && reached && self.keep_alive_s > 0 && self.retry_s > 0 && self.watchdog_s > 0
     }
 
@@ -163,6 +186,16 @@ impl<'a> Identity<'a> {
         }
     }
 
+    /// Its chamber, as it was measured when it was made; or one of its type.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "counts of a 16-bit converter")]
+    pub const fn chamber(&self) -> Chamber {
+        match (self.chamber_clean, self.chamber_per_db_m) {
+            (0, 0) => Chamber::TYPICAL,
+            (clean, per_db_m) => Chamber::measured(clean as f32, per_db_m as f32),
+        }
+    }
+
     /// How it uses its connection.
     #[must_use]
     pub const fn habits(&self) -> Habits {
@@ -190,6 +223,7 @@ impl<'a> Identity<'a> {
 mod tests {
     extern crate std;
     use super::{APN, HOST, Identity, PAGE, TooLong, UnreadableIdentity};
+    use crate::smoke::Chamber;
     use proptest::prelude::{any, proptest};
     use standpipe_shared::{Kind, ROOT};
 
@@ -208,6 +242,8 @@ mod tests {
         keep_alive_s: 1_200,
         retry_s: 900,
         watchdog_s: 120,
+        chamber_clean: 0,
+        chamber_per_db_m: 0,
         hang_s: 0,
     };
 
@@ -240,6 +276,9 @@ mod tests {
             Identity { host: &"h".repeat(HOST + 1), ..H1 }, Identity { apn: &"a".repeat(APN + 1), ..H1 },
             Identity { host: "", ..H1 }, Identity { root: "", ..H1 }, Identity { keep_alive_s: 0, ..H1 },
             Identity { retry_s: 0, ..H1 }, Identity { watchdog_s: 0, ..H1 },
+            Identity { chamber_clean: 1_500, ..H1 }, Identity { chamber_per_db_m: 8_000, ..H1 },
+            Identity { chamber_clean: 150, chamber_per_db_m: 8_000, ..H1 },
+            Identity { chamber_clean: 1_500, chamber_per_db_m: 80, ..H1 },
         ] {
             assert_eq!(Identity::read(&page(&bad)), Err(UnreadableIdentity::Invalid), "{bad:?}");
         }
@@ -284,6 +323,15 @@ mod tests {
             let settings = Identity { kind, mains, ..H1 }.settings();
             assert_eq!((settings.sample_s, settings.faults().count()), (sample_s, 0), "{kind:?} {mains}");
         }
+    }
+
+    #[test]
+    fn a_chamber_is_the_measured_one_or_says_that_it_is_not() {
+        assert_eq!(H1.chamber(), Chamber::TYPICAL);
+        let measured = Identity { chamber_clean: 1_480, chamber_per_db_m: 7_900, ..H1 };
+        let page = page(&measured);
+        let read = Identity::read(&page).map(|identity| identity.chamber());
+        assert_eq!(read, Ok(Chamber::measured(1_480.0, 7_900.0)));
     }
 
     proptest! {

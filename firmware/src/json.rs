@@ -190,14 +190,19 @@ impl<'a> Writer<'a> {
         self.to.put(if value { b"true" } else { b"false" })
     }
 
-    /// A string that needs no escapes.
+    /// A string; control characters, of which ours have none, are left out.
     ///
     /// # Errors
     /// [`TooSmall`]
     pub fn text(&mut self, name: &str, value: &str) -> Result<(), TooSmall> {
         self.name(name)?;
         self.to.put(b"\"")?;
-        self.to.put(value.as_bytes())?;
+        for byte in value.bytes().filter(|byte| *byte >= b' ') {
+            if byte == b'"' || byte == b'\\' {
+                self.to.put(b"\\")?;
+            }
+            self.to.put(&[byte])?;
+        }
         self.to.put(b"\"")
     }
 

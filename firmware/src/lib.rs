@@ -73,5 +73,5 @@ pub use memory::Memory;
 pub use node::Node;
 pub use record::{Class, Moment, Record, RecordId, Shout};
 pub use seen::{Contacts, Fault, Hand, Link, Pressure, Seen, Smoke};
-pub use start::{Reset, Start};
+pub use start::{Reset, ResetFlags, Start};
 pub use uptime::Uptime;

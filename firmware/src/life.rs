@@ -3,7 +3,7 @@
 //! Every board and the host run this; what is theirs is behind [`Board`]. What is decided is in
 //! [`crate::node`]; the other task, which talks to the broker, is in [`crate::uplink`].
 
-use embassy_futures::select::{Either3, select3};
+use embassy_futures::select::{Either4, select4};
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
@@ -91,6 +91,8 @@ impl<B: Board, M: RawMutex, F: MultiwriteNorFlash> Life<'_, B, M, F> {
 
     /// Does everything, from top to bottom; a self-test's outcome is the next thing seen.
     async fn perform(&mut self, actions: &Actions) {
+        // First of all: the storage may be dead, and the other task may hold it.
+        self.board.sound(actions.sounder);
         if !actions.records.is_empty() || actions.persist {
             store(&mut *self.post.outbox.lock().await, &self.node, actions).await;
         }
@@ -100,7 +102,6 @@ impl<B: Board, M: RawMutex, F: MultiwriteNorFlash> Life<'_, B, M, F> {
         for answer in &actions.answers {
             self.post.answer(answer.clone());
         }
-        self.board.sound(actions.sounder);
         self.post.set_radio(actions.radio);
         if !actions.records.is_empty() {
             self.post.wake();
@@ -132,12 +133,14 @@ impl<B: Board, M: RawMutex, F: MultiwriteNorFlash> Life<'_, B, M, F> {
         let sleep_s = u32::try_from(actions.wake_at.since_ms(now()) / 1_000).unwrap_or(u32::MAX);
         self.pulse.promise(PromisingTask::Node, now(), sleep_s.saturating_add(TURN_S));
         let wake = Timer::at(Instant::from_millis(actions.wake_at.0));
-        match select3(wake, self.post.heard.receive(), self.board.touched()).await {
-            Either3::First(()) => self.look(actions.wanted).await,
-            Either3::Second(heard) => {
+        let (heard, loaded) = (self.post.heard.receive(), self.post.under_load.wait());
+        match select4(wake, heard, self.board.touched(), loaded).await {
+            Either4::First(()) => self.look(actions.wanted).await,
+            Either4::Second(heard) => {
                 Seen { heard: Some(heard), ..self.look(Wanted::default()).await }
             }
-            Either3::Third(hand) => Seen { hand, ..self.look(Wanted::default()).await },
+            Either4::Third(hand) => Seen { hand, ..self.look(Wanted::default()).await },
+            Either4::Fourth(()) => self.look(Wanted::BATTERY).await,
         }
     }
 

@@ -14,8 +14,9 @@ pub struct Memory {
     pub active: u32,
     /// The settings that were accepted last.
     pub settings: Settings,
-    /// How far the chamber's clean-air level has risen, dB/m; 0 in a hydrant.
-    pub drift_db_m: f32,
+    /// How far the chamber's clean-air level has risen, dB/m; `None`: it is being found out, or
+    /// there is no chamber.
+    pub drift_db_m: Option<f32>,
     /// When the last boots began.
     pub starts: Vec<BootStart, BOOTS>,
 }
@@ -36,10 +37,11 @@ impl Memory {
         let settings = &self.settings;
         let kpa = [settings.low_kpa, settings.no_water_kpa, settings.delta_kpa]
             .map(|kpa| kpa.get().to_bits());
+        let drift = self.drift_db_m.unwrap_or(f32::NAN);
         // MAX is the length of all this, so that nothing is left out.
         let _ = to.push(FORMAT);
         let words = [self.active, settings.rev, settings.interval_s, settings.sample_s];
-        for word in words.into_iter().chain(kpa).chain([self.drift_db_m.to_bits()]) {
+        for word in words.into_iter().chain(kpa).chain([drift.to_bits()]) {
             let _ = to.extend_from_slice(&word.to_le_bytes());
         }
         let _ = to.push(u8::try_from(self.starts.len()).unwrap_or(0));
@@ -67,7 +69,7 @@ impl Memory {
         let mut kpa = || word().and_then(|bits| Kilopascals::new(f32::from_bits(bits)).ok());
         let (low_kpa, no_water_kpa, delta_kpa) = (kpa()?, kpa()?, kpa()?);
         let settings = Settings { rev, interval_s, sample_s, low_kpa, no_water_kpa, delta_kpa };
-        let drift_db_m = Some(f32::from_bits(word()?)).filter(|drift| drift.is_finite())?;
+        let drift_db_m = Some(f32::from_bits(word()?)).filter(|drift| drift.is_finite());
         let [count] = take(from)?;
         let mut starts = Vec::new();
         for _ in 0..count {
@@ -98,7 +100,7 @@ mod tests {
         Memory {
             active: 0b1_0100,
             settings: defaults(),
-            drift_db_m: -0.01,
+            drift_db_m: Some(-0.01),
             starts: (0..starts as u32).map(start).collect(),
         }
     }
@@ -110,6 +112,8 @@ mod tests {
             assert_eq!(Memory::from_bytes(&memory.to_bytes()), Some(memory));
         }
         assert_eq!(memory(BOOTS).to_bytes().len(), Memory::MAX);
+        let settling = Memory { drift_db_m: None, ..memory(1) };
+        assert_eq!(Memory::from_bytes(&settling.to_bytes()), Some(settling));
     }
 
     #[test]

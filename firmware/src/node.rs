@@ -12,7 +12,7 @@ use crate::hydrant::Hydrant;
 use crate::memory::Memory;
 use crate::orders::{CarriedOut, Test};
 use crate::rhythm::{Look, Rhythm};
-use crate::smoke::Detector;
+use crate::smoke::{Calibration, Detector};
 use crate::sounder::{SounderInput, Voice};
 use crate::start::{Reset, Start};
 use crate::watch::{Evidence, NodeCondition, Watch};
@@ -20,6 +20,8 @@ use crate::{Actions, Link, Radio, Record, RecordId, Seen, Shout, Sounder, Uptime
 
 /// Version of this library.
 pub const FIRMWARE: &str = env!("CARGO_PKG_VERSION");
+/// Which build of it, as `firmware/build` has named it; none on a developer's desk.
+const BUILD: Option<&str> = option_env!("STANDPIPE_BUILD");
 /// `battery_low` below this and its end, mV: a 3.6 V lithium cell, as in the gateway's profiles.
 const HYDRANT_MV: [i32; 2] = [3_300, 3_400];
 /// The same of a detector's 3 V cell.
@@ -32,6 +34,9 @@ const DOUBT_SMOKE_S: u32 = 2;
 const TEMP_EVERY_MS: u64 = 60_000;
 /// The battery is measured this often, or for a reading. GB 20517 wants once a day.
 const BATTERY_EVERY_MS: u64 = 3_600_000;
+/// … but not at rest, when it was measured while the modem works at most this long ago: a cell near
+/// its end holds its voltage until something is asked of it.
+const BATTERY_LOADED_MS: u64 = 90_000_000;
 /// The clean-air level is kept when it has moved by this much: 1 % of its range.
 const DRIFT_KEPT_DB_M: f32 = 0.003;
 
@@ -60,9 +65,14 @@ pub struct Node {
     pub(crate) carried_out: CarriedOut,
     battery_mv: Option<i32>,
     battery_asked: Option<Uptime>,
+    /// When it was measured under the modem's load.
+    battery_loaded: Option<Uptime>,
+    online: bool,
     temp_asked: Option<Uptime>,
     rssi_dbm: Option<i32>,
-    kept_drift: f32,
+    kept_drift: Option<f32>,
+    /// The last self-test found the sensors unfit: no sample says otherwise.
+    pub(crate) failed_test: bool,
     /// Something that [`Memory`] holds has changed.
     pub(crate) unsaved: bool,
 }
@@ -74,9 +84,14 @@ impl Node {
         let memory = memory.unwrap_or_else(|| Memory {
             active: 0,
             settings: start.settings,
-            drift_db_m: 0.0,
+            drift_db_m: None,
             starts: Vec::new(),
         });
+        // What an older firmware accepted may be what this kind must not run.
+        let settings = match memory.settings.fault_for(kind) {
+            None => memory.settings,
+            Some(_) => start.settings,
+        };
         let conditions: &[NodeCondition] = match kind {
             Kind::Hydrant => &[
                 NodeCondition::SensorFault,
@@ -109,7 +124,7 @@ impl Node {
             boot: start.boot,
             seq: 0,
             reset: start.reset,
-            settings: memory.settings,
+            settings,
             refused_rev: None,
             clock: Clock::new(start.boot, &memory.starts),
             watches: conditions.iter().map(was).collect(),
@@ -119,9 +134,12 @@ impl Node {
             carried_out: CarriedOut::default(),
             battery_mv: None,
             battery_asked: None,
+            battery_loaded: None,
+            online: false,
             temp_asked: None,
             rssi_dbm: None,
             kept_drift: memory.drift_db_m,
+            failed_test: false,
             unsaved: false,
         }
     }
@@ -154,13 +172,18 @@ impl Node {
     }
 
     /// The birth message: retained, at every connection and when [`Actions::status`] asks for it.
-    /// What the storage has lost is added by the uplink.
+    /// What the storage has lost and what the modem says of itself are added by the uplink.
     #[must_use]
-    pub const fn status(&self) -> Status<'static> {
+    pub fn status(&self) -> Status<'static> {
+        let uncalibrated = match &self.sense {
+            Sense::Smoke(smoke) => smoke.calibration() == Calibration::Typical,
+            Sense::Hydrant(_) => false,
+        };
         Status {
             online: true,
             boot: Some(self.boot),
             firmware: Some(FIRMWARE),
+            build: BUILD,
             model: Some(match self.kind() {
                 Kind::Hydrant => "SP-H1",
                 Kind::Smoke => "SP-S1",
@@ -168,8 +191,8 @@ impl Node {
             interval_s: Some(self.settings.interval_s),
             reset: Some(self.reset.as_str()),
             rev: Some(self.settings.rev),
-            lost: None,
-            storage: None,
+            uncalibrated: uncalibrated.then_some(true),
+            ..Status::default()
         }
     }
 
@@ -181,8 +204,8 @@ impl Node {
             active: active.fold(0, |bits, watch| bits | watch.condition().shared().bit()),
             settings: self.settings,
             drift_db_m: match &self.sense {
-                Sense::Hydrant(_) => 0.0,
-                Sense::Smoke(smoke) => smoke.drift_db_m(),
+                Sense::Hydrant(_) => None,
+                Sense::Smoke(smoke) => smoke.known_drift_db_m(),
             },
             starts: Vec::from_slice(self.clock.starts()).unwrap_or_default(),
         }
@@ -192,7 +215,7 @@ impl Node {
     pub fn serviced(&mut self, drift_db_m: f32) {
         if let Sense::Smoke(smoke) = &mut self.sense {
             smoke.serviced(drift_db_m);
-            self.kept_drift = drift_db_m;
+            self.kept_drift = Some(drift_db_m);
             self.unsaved = true;
         }
     }
@@ -214,9 +237,15 @@ impl Node {
         match &mut self.sense {
             Sense::Hydrant(hydrant) => hydrant.take(seen, now),
             Sense::Smoke(smoke) => {
-                let moved = smoke.take(seen, now);
-                if moved && (smoke.drift_db_m() - self.kept_drift).abs() >= DRIFT_KEPT_DB_M {
-                    self.kept_drift = smoke.drift_db_m();
+                smoke.take(seen, now);
+                let known = smoke.known_drift_db_m();
+                let news = match (known, self.kept_drift) {
+                    (Some(known), Some(kept)) => (known - kept).abs() >= DRIFT_KEPT_DB_M,
+                    (Some(_), None) => true,
+                    (None, _) => false,
+                };
+                if news {
+                    self.kept_drift = known;
                     self.unsaved = true;
                 }
             }
@@ -226,9 +255,13 @@ impl Node {
         }
         if let Some(battery) = seen.battery_mv {
             self.battery_asked = Some(now);
+            if seen.link == Link::Online {
+                self.battery_loaded = Some(now);
+            }
             self.battery_mv = battery.ok();
         }
         self.rssi_dbm = seen.rssi_dbm.or(self.rssi_dbm);
+        self.online = seen.link == Link::Online;
     }
 
     fn judge(&mut self, seen: &Seen, now: Uptime, out: &mut Actions) {
@@ -266,7 +299,19 @@ impl Node {
                 |other| self.shouts(other.shared()),
                 now,
             ),
+            (NodeCondition::SensorFault, Sense::Smoke(_)) if self.failed_test => Evidence::True,
             (_, Sense::Smoke(smoke)) => smoke.evidence(condition),
+        }
+    }
+
+    /// Says at once that its sensors are unfit: somebody has tried them.
+    pub(crate) fn shout_fault(&mut self, now: Uptime, out: &mut Actions) {
+        let fault =
+            self.watches.iter_mut().find(|watch| watch.condition() == NodeCondition::SensorFault);
+        if fault.is_some_and(Watch::raise) {
+            let (condition, active, test) = (Condition::SensorFault, true, false);
+            self.shout(Shout { condition, active, test }, now, out);
+            self.unsaved = true;
         }
     }
 
@@ -394,7 +439,8 @@ impl Node {
         if reported || old(self.temp_asked, TEMP_EVERY_MS) {
             wanted = wanted.and(Wanted::TEMP);
         }
-        if reported || old(self.battery_asked, BATTERY_EVERY_MS) {
+        let at_rest = !self.online && !old(self.battery_loaded, BATTERY_LOADED_MS);
+        if !at_rest && (reported || old(self.battery_asked, BATTERY_EVERY_MS)) {
             wanted = wanted.and(Wanted::BATTERY);
         }
         wanted

@@ -16,6 +16,9 @@ const TEST_MS: u64 = 30_000;
 /// A crew that only holds the button watches this long.
 const LIVE_S: u32 = 300;
 
+/// What settings are answered with whose number is that of others.
+const CONFLICT: &str = "runs other settings of this rev: send them with a higher one";
+
 /// What a restart is answered with, before it happens.
 const RESTARTING: &str = "restarting";
 
@@ -65,7 +68,7 @@ fn found(outcome: Result<(), Fault>) -> Result<&'static str, &'static str> {
 }
 
 /// FNV-1a of an id, never 0.
-fn fingerprint(id: &str) -> u32 {
+pub(crate) fn fingerprint(id: &str) -> u32 {
     let fold = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
     id.as_bytes().iter().fold(0x811c_9dc5, fold) | 1
 }
@@ -89,6 +92,7 @@ impl Fault {
             Self::WireBroken => "loop under 3.6 mA: check for a broken wire",
             Self::OverCurrent => "loop over 21 mA: check for a short circuit",
             Self::OutOfRange => "sensor out of range: replace it",
+            Self::Dark => "chamber sees no light: replace the detector",
         }
     }
 }
@@ -133,16 +137,21 @@ impl Node {
     }
 
     fn settle(&mut self, new: &Settings, now: Uptime, out: &mut Actions) {
-        if new.rev == self.settings.rev || Some(new.rev) == self.refused_rev {
+        if *new == self.settings || Some(new.rev) == self.refused_rev {
             return; // retained: it comes again with every connection
         }
         let mut id = Id::new();
         // Ten digits at most fit.
         let _ = write!(id, "{}{}", Settings::REPLY, new.rev);
-        if let Some(bad) = new.faults().next() {
+        let bad = match (new.rev == self.settings.rev, new.faults().next()) {
+            // Two gateways, or one that was set back: neither may win by chance.
+            (true, _) => Some(Detail::Text(CONFLICT)),
+            (false, Some(bad)) => Some(Detail::Settings(bad)),
+            (false, None) => new.fault_for(self.kind()).map(Detail::Settings),
+        };
+        if let Some(detail) = bad {
             self.refused_rev = Some(new.rev);
-            let _ =
-                out.answers.push(CommandAnswer { id, ok: false, detail: Detail::Settings(bad) });
+            let _ = out.answers.push(CommandAnswer { id, ok: false, detail });
             return;
         }
         self.settings = *new;
@@ -231,6 +240,13 @@ impl Node {
 
     fn tested(&mut self, found: Result<(), Fault>, now: Uptime, out: &mut Actions) {
         let Some(Test { by, .. }) = self.test.take() else { return };
+        if self.kind() == Kind::Smoke {
+            self.failed_test = found.is_err();
+            if found.is_err() {
+                self.voice.fail(now);
+                self.shout_fault(now, out);
+            }
+        }
         match by {
             Some(id) => {
                 self.carried_out.tested = found;

@@ -22,6 +22,8 @@ pub enum Fault {
     OverCurrent,
     /// Outside what a working sensor can report.
     OutOfRange,
+    /// A chamber sees less light than clean air scatters: its emitter is dead or dying.
+    Dark,
 }
 
 /// What the pressure sensor says.

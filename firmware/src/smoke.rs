@@ -3,12 +3,16 @@
 //! The chamber's clean-air level rises with dust over months. It is followed slowly, so that dirt
 //! is no smoke; and never faster than [`DRIFT_DB_M_PER_H`], so that a smouldering fire is no
 //! dirt. How far it has risen is the contamination.
+//!
+//! A detector that does not know how dusty its chamber is (its memory was lost, or nobody has
+//! calibrated it) takes the clearest air of its first ten minutes for clean, and alarms on what
+//! rises above it: dust does not come in ten minutes, and a fire does.
 
 use heapless::Deque;
 use standpipe_shared::{Celsius, DecibelsPerMetre, Measurements, Percent};
 
 use crate::watch::{Evidence, NodeCondition};
-use crate::{Fault, Seen, Uptime};
+use crate::{Fault, Seen, Smoke, Uptime};
 
 /// `smoke` and its end, dB/m.
 const SMOKE_DB_M: f32 = 0.15;
@@ -33,6 +37,13 @@ const DRIFT_H: f32 = 24.0;
 pub const DRIFT_DB_M_PER_H: f32 = SMOKE_DB_M / 40.0;
 /// So much of the chamber's range can be compensated; then it is 100 % dirty.
 const DIRT_DB_M: f32 = 0.3;
+/// Less light than this share of what clean air scatters, when new, is no clean air: the emitter,
+/// the photodiode or the light between them is gone. Of a chamber that was not measured clean air
+/// may scatter much less than of its type.
+const DARK: f32 = 0.5;
+const DARK_TYPICAL: f32 = 0.2;
+/// So long the clearest air is looked for, when it is not known how dusty the chamber is.
+const SETTLES_MS: u64 = 600_000;
 /// Between two movements of the clean-air level.
 const DRIFT_EVERY_MS: u64 = 600_000;
 const MS_PER_H: f32 = 3_600_000.0;
@@ -44,22 +55,50 @@ pub struct Chamber {
     pub clean: f32,
     /// Counts of 1 dB/m above that.
     pub per_db_m: f32,
+    pub calibration: Calibration,
 }
 
-impl Default for Chamber {
-    /// The blue channel of an ADPD188BI with its standard chamber, roughly (unverified): to be
-    /// measured for every device, in clean air and in a smoke box.
-    fn default() -> Self {
-        Self { clean: 1_500.0, per_db_m: 8_000.0 }
+/// Whether the numbers of a chamber are its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calibration {
+    /// Measured in clean air and in a smoke box, and written when the detector was made.
+    Measured,
+    /// Those of its type. They are taken on the safe side, and its clean air is what it finds.
+    Typical,
+}
+
+impl Chamber {
+    /// The blue channel of an ADPD188BI with its standard chamber, roughly (unverified): 1,500
+    /// counts in clean air, and 8,000 more for 1 dB/m. A third less is reckoned with, so that a
+    /// chamber that was never measured alarms early rather than late.
+    pub const TYPICAL: Self =
+        Self { clean: 1_500.0, per_db_m: 5_300.0, calibration: Calibration::Typical };
+
+    /// One that was measured: counts in clean air, and of 1 dB/m above it.
+    #[must_use]
+    pub const fn measured(clean: f32, per_db_m: f32) -> Self {
+        Self { clean, per_db_m, calibration: Calibration::Measured }
     }
+}
+
+/// Whether the clean-air level is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CleanAir {
+    Known,
+    /// Nothing was measured yet.
+    Unseen,
+    /// The clearest air is looked for at least until then.
+    Settling(Uptime),
 }
 
 /// What a detector remembers of its sensors.
 #[derive(Clone, Debug)]
 pub struct Detector {
     chamber: Chamber,
-    /// How far the clean-air level has risen since it was new, dB/m.
+    /// How far the clean-air level has risen since it was new, dB/m; while it is looked for, the
+    /// clearest air so far.
     drift_db_m: f32,
+    clean_air: CleanAir,
     /// Above clean air; `None` after a fault.
     smoke_db_m: Option<f32>,
     /// Sum and count of quiet samples since the last movement of the clean-air level.
@@ -74,12 +113,18 @@ pub struct Detector {
 }
 
 impl Detector {
-    /// A detector whose clean-air level had risen by `drift_db_m` when it was last kept.
+    /// A detector whose clean-air level had risen by `drift_db_m` when it was last kept; `None`:
+    /// that is not known.
     #[must_use]
-    pub const fn new(chamber: Chamber, drift_db_m: f32) -> Self {
+    pub const fn new(chamber: Chamber, drift_db_m: Option<f32>) -> Self {
+        let (drift_db_m, clean_air) = match drift_db_m {
+            Some(drift_db_m) => (drift_db_m, CleanAir::Known),
+            None => (0.0, CleanAir::Unseen),
+        };
         Self {
             chamber,
             drift_db_m,
+            clean_air,
             smoke_db_m: None,
             quiet: (0.0, 0),
             drifted: Uptime(0),
@@ -91,6 +136,22 @@ impl Detector {
         }
     }
 
+    /// Whether the numbers of its chamber are its own.
+    #[must_use]
+    pub const fn calibration(&self) -> Calibration {
+        self.chamber.calibration
+    }
+
+    /// What must be known again after a restart: how far the clean-air level has risen, dB/m;
+    /// `None` while that is being found out.
+    #[must_use]
+    pub const fn known_drift_db_m(&self) -> Option<f32> {
+        match self.clean_air {
+            CleanAir::Known => Some(self.drift_db_m),
+            CleanAir::Unseen | CleanAir::Settling(_) => None,
+        }
+    }
+
     /// How far the clean-air level has risen, dB/m: kept over restarts.
     #[must_use]
     pub const fn drift_db_m(&self) -> f32 {
@@ -99,15 +160,56 @@ impl Detector {
 
     /// Takes in what was seen; true when the clean-air level has moved.
     pub fn take(&mut self, seen: &Seen, now: Uptime) -> bool {
-        self.asked_smoke = seen.smoke.map(|answer| answer.map(|_| ()));
+        let smoke = seen.smoke.map(|answer| answer.and_then(|chamber| self.lit(chamber)));
+        self.asked_smoke = smoke.map(|answer| answer.map(|_| ()));
         self.asked_temp = seen.temp.map(|answer| answer.map(|_| ()));
         if let Some(temp) = seen.temp {
             self.temp = temp.ok();
             self.rising = temp.is_ok_and(|celsius| self.rises(celsius.get(), now));
         }
-        let Some(smoke) = seen.smoke else { return false };
+        let Some(smoke) = smoke else { return false };
+        if let Ok(chamber) = smoke {
+            self.settle(chamber.blue, now);
+        }
         self.smoke_db_m = smoke.ok().map(|chamber| self.above_clean(chamber.blue));
-        self.drift(now)
+        self.clean_air == CleanAir::Known && self.drift(now)
+    }
+
+    /// A sample with the light in it that clean air scatters at least.
+    #[expect(clippy::cast_precision_loss, reason = "counts of a 16-bit converter, summed")]
+    fn lit(&self, chamber: Smoke) -> Result<Smoke, Fault> {
+        let share = match self.chamber.calibration {
+            Calibration::Measured => DARK,
+            Calibration::Typical => DARK_TYPICAL,
+        };
+        if (chamber.blue as f32) < self.chamber.clean * share {
+            Err(Fault::Dark)
+        } else {
+            Ok(chamber)
+        }
+    }
+
+    /// Takes the clearest air for clean, while it is not known how dusty the chamber is. More than
+    /// dust can be is smoke.
+    fn settle(&mut self, counts: u32, now: Uptime) {
+        let clearest = self.drift_db_m;
+        self.drift_db_m = 0.0;
+        let above = self.above_clean(counts);
+        let (least, until) = match self.clean_air {
+            CleanAir::Known => {
+                self.drift_db_m = clearest;
+                return;
+            }
+            CleanAir::Unseen => (above, now.after_ms(SETTLES_MS)),
+            CleanAir::Settling(until) => (above.min(clearest), until),
+        };
+        self.drift_db_m = least.clamp(-DIRT_DB_M, DIRT_DB_M);
+        // While it smells of smoke, this is no time to decide what clean air is.
+        let settled = now >= until && self.above_clean(counts) < CLEAR_DB_M;
+        self.clean_air = if settled { CleanAir::Known } else { CleanAir::Settling(until) };
+        if settled {
+            self.drifted = now;
+        }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts of a 16-bit converter, summed")]
@@ -169,6 +271,7 @@ impl Detector {
     /// The clean-air level after a service, dB/m above new; 0 after cleaning.
     pub const fn serviced(&mut self, drift_db_m: f32) {
         self.drift_db_m = drift_db_m;
+        self.clean_air = CleanAir::Known;
         self.quiet = (0.0, 0);
     }
 

@@ -6,6 +6,11 @@ use crate::{Sounder, Uptime};
 pub const HUSH_S: u32 = 600;
 /// … and ends when smoke gets this much thicker, or it gets hot.
 const WORSE: f32 = 2.0;
+/// Smoke as thick as this is not hushed, dB/m: 4 % per foot, above which UL 217 has a hushed alarm
+/// sound again [from memory].
+const HUSH_AT_MOST_DB_M: f32 = 0.58;
+/// However often it is hushed, a fire is heard again after so long, until it is over.
+const HUSHED_MS: u64 = 3_600_000;
 /// Between two chirps.
 const CHIRP_EVERY_MS: u64 = 45_000;
 /// A chirp is no alarm: it is this short (the same driver makes the evacuation signal).
@@ -14,6 +19,10 @@ const CHIRP_MS: u64 = 100;
 const MUTED_MS: u64 = 7 * 3_600_000;
 /// The test signal lasts this long.
 const TEST_MS: u64 = 3_000;
+/// A test that failed is heard as chirps, this far apart, for so long: nobody takes them for the
+/// test signal.
+const FAILED_EVERY_MS: u64 = 500;
+const FAILED_MS: u64 = 10_000;
 
 /// What a detector knows that can be heard.
 #[derive(Clone, Copy, Debug)]
@@ -30,15 +39,22 @@ pub struct SounderInput {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Voice {
     hush: Option<(Uptime, f32)>,
+    /// When this fire is heard again, however often it is hushed; 0: it was not hushed yet.
+    heard_again: Uptime,
     muted_until: Uptime,
     chirped: Option<Uptime>,
     test_until: Uptime,
+    failed_until: Uptime,
 }
 
 impl Voice {
-    /// Stops the sounder for `seconds`, at the smoke that there is now.
+    /// Stops the sounder for `seconds`, at the smoke that there is now; one fire not for longer than an
+    /// hour in all. Smoke that is too thick for that is heard all the same.
     pub fn hush(&mut self, seconds: u32, smoke_db_m: f32, now: Uptime) {
-        self.hush = Some((now.after_s(seconds), smoke_db_m));
+        if self.heard_again == Uptime(0) {
+            self.heard_again = now.after_ms(HUSHED_MS);
+        }
+        self.hush = Some((now.after_s(seconds).min(self.heard_again), smoke_db_m));
     }
 
     /// Somebody knows that it wants service.
@@ -49,13 +65,26 @@ impl Voice {
     /// Sounds the test signal.
     pub fn test(&mut self, now: Uptime) {
         self.test_until = now.after_ms(TEST_MS);
+        self.failed_until = Uptime(0);
+    }
+
+    /// The test has failed, and whoever stands there is to hear it.
+    pub fn fail(&mut self, now: Uptime) {
+        self.test_until = now;
+        self.failed_until = now.after_ms(FAILED_MS);
+        self.chirped = None;
     }
 
     /// What sounds now.
     pub fn say(&mut self, state: SounderInput, now: Uptime) -> Sounder {
         // A hush is for one fire: it ends with it, so that the next one is heard.
-        let same =
-            |level: f32| !state.heat && state.smoke.is_some_and(|smoke| smoke < WORSE * level);
+        let same = |level: f32| {
+            let limit = (WORSE * level).min(HUSH_AT_MOST_DB_M);
+            !state.heat && state.smoke.is_some_and(|smoke| smoke < limit)
+        };
+        if state.smoke.is_none() {
+            self.heard_again = Uptime(0);
+        }
         self.hush = self.hush.filter(|(until, level)| now < *until && same(*level));
         if (state.smoke.is_some() || state.heat) && self.hush.is_none() {
             return Sounder::Fire;
@@ -63,12 +92,14 @@ impl Voice {
         if now < self.test_until {
             return Sounder::Test;
         }
-        if !state.trouble || now < self.muted_until {
+        let failed = now < self.failed_until;
+        if !failed && (!state.trouble || now < self.muted_until) {
             return Sounder::Off;
         }
+        let every_ms = if failed { FAILED_EVERY_MS } else { CHIRP_EVERY_MS };
         match self.chirped.map(|at| now.since_ms(at)) {
             Some(ms) if ms < CHIRP_MS => Sounder::Chirp,
-            Some(ms) if ms < CHIRP_EVERY_MS => Sounder::Off,
+            Some(ms) if ms < every_ms => Sounder::Off,
             Some(_) | None => {
                 self.chirped = Some(now);
                 Sounder::Chirp
@@ -82,7 +113,9 @@ impl Voice {
         let hush = self.hush.map(|hush| hush.0);
         let test = Some(self.test_until);
         let chirp = self.chirped.map(|at| at.after_ms(CHIRP_MS));
-        [hush, test, chirp].into_iter().flatten().filter(|due| *due > now).min()
+        let failed = (now < self.failed_until)
+            .then(|| self.chirped.unwrap_or(now).after_ms(FAILED_EVERY_MS));
+        [hush, test, chirp, failed].into_iter().flatten().filter(|due| *due > now).min()
     }
 }
 
@@ -135,5 +168,47 @@ mod tests {
         voice.test(Uptime(100_000_000));
         assert_eq!(voice.say(CALM, Uptime(100_001_000)), Sounder::Test);
         assert_eq!(voice.say(CALM, Uptime(100_003_000)), Sounder::Off);
+    }
+
+    #[test]
+    fn a_hush_has_a_ceiling_of_thickness_and_of_time() {
+        let smoke = |level| SounderInput { smoke: Some(level), ..CALM };
+        let mut voice = Voice::default();
+        voice.hush(600, 0.58, Uptime(0));
+        assert_eq!(voice.say(smoke(0.58), Uptime(1_000)), Sounder::Fire, "too thick to hush");
+        voice.hush(600, 0.5, Uptime(2_000));
+        assert_eq!(voice.say(smoke(0.57), Uptime(3_000)), Sounder::Off);
+        assert_eq!(voice.say(smoke(0.6), Uptime(4_000)), Sounder::Fire, "not twice, but too thick");
+        let mut voice = Voice::default();
+        let mut silent = 0;
+        for minute in 0..180 {
+            voice.hush(900, 0.3, Uptime(minute * 60_000));
+            let said = voice.say(smoke(0.3), Uptime(minute * 60_000 + 30_000));
+            silent += u32::from(said == Sounder::Off);
+        }
+        assert_eq!(silent, 60, "whoever presses it every minute hushes an hour");
+        assert_eq!(voice.say(CALM, Uptime(200 * 60_000)), Sounder::Off);
+        voice.hush(900, 0.3, Uptime(201 * 60_000));
+        assert_eq!(voice.say(smoke(0.3), Uptime(202 * 60_000)), Sounder::Off, "another fire");
+    }
+
+    #[test]
+    fn a_test_that_failed_is_heard_as_one_although_chirps_are_muted() {
+        let mut voice = Voice::default();
+        let trouble = SounderInput { trouble: true, ..CALM };
+        voice.mute(Uptime(0));
+        voice.test(Uptime(1_000));
+        assert_eq!(voice.say(trouble, Uptime(1_000)), Sounder::Test);
+        voice.fail(Uptime(1_500));
+        let mut now = Uptime(1_500);
+        let (mut chirps, mut was) = (0, Sounder::Off);
+        while now < Uptime(12_000) {
+            let said = voice.say(trouble, now);
+            chirps += u32::from(said == Sounder::Chirp && was == Sounder::Off);
+            was = said;
+            now = voice.next(now).unwrap_or(Uptime(12_000));
+        }
+        assert_eq!(chirps, 20, "twice a second for 10 s");
+        assert_eq!(voice.say(trouble, Uptime(12_000)), Sounder::Off);
     }
 }

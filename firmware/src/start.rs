@@ -20,7 +20,30 @@ pub enum Reset {
     Pin,
 }
 
+/// What a chip says of its reset, and what stood in memory that only a loss of power clears.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ResetFlags {
+    pub watchdog: bool,
+    pub software: bool,
+    /// The supply rose through its limit: power came, or came back after a sag.
+    pub supply: bool,
+    /// A mark that the last boot left in a register which a sag does not clear.
+    pub marked: bool,
+}
+
 impl Reset {
+    /// Why a chip has started that says this of it.
+    #[must_use]
+    pub const fn of(flags: ResetFlags) -> Self {
+        match flags {
+            ResetFlags { watchdog: true, .. } => Self::Watchdog,
+            ResetFlags { software: true, .. } => Self::Command,
+            ResetFlags { supply: true, marked: true, .. } => Self::Brownout,
+            ResetFlags { supply: true, marked: false, .. } => Self::PowerOn,
+            ResetFlags { supply: false, .. } => Self::Pin,
+        }
+    }
+
     /// As it stands in the birth message.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -50,7 +73,28 @@ pub struct Start {
 
 impl Default for Start {
     fn default() -> Self {
-        let (reset, chamber) = (Reset::PowerOn, Chamber::default());
+        let (reset, chamber) = (Reset::PowerOn, Chamber::TYPICAL);
         Self { reset, boot: 1, first_report_ms: 0, chamber, settings: settings::defaults() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reset, ResetFlags};
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn a_supply_that_sagged_is_told_from_one_that_came() {
+        let none = ResetFlags::default();
+        for (flags, reset) in [
+            (ResetFlags { supply: true, ..none },                               Reset::PowerOn),
+            (ResetFlags { supply: true, marked: true, ..none },                 Reset::Brownout),
+            (ResetFlags { watchdog: true, marked: true, ..none },               Reset::Watchdog),
+            (ResetFlags { software: true, marked: true, ..none },               Reset::Command),
+            (ResetFlags { marked: true, ..none },                               Reset::Pin),
+            (ResetFlags { watchdog: true, software: true, supply: true, marked: true }, Reset::Watchdog),
+        ] {
+            assert_eq!(Reset::of(flags), reset, "{flags:?}");
+        }
     }
 }

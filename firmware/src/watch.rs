@@ -149,6 +149,12 @@ impl Watch {
         if self.active { clear } else { raise }
     }
 
+    /// It is so, whatever the samples say: somebody has tried. Whether that is news.
+    pub const fn raise(&mut self) -> bool {
+        self.run = None;
+        !core::mem::replace(&mut self.active, true)
+    }
+
     /// Takes in what a step says; true when it begins or ends now.
     pub fn judge(&mut self, says: Evidence, now: Uptime) -> bool {
         let against = match says {

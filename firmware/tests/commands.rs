@@ -17,7 +17,7 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use standpipe_firmware::life::{Board, Life};
 use standpipe_firmware::uplink::{DialFault, Habits, Modem, Stay};
 use standpipe_firmware::{Contacts, Fault, Hand, Link, Node, Radio, Seen, Sounder, Start, Wanted};
-use standpipe_shared::Kind;
+use standpipe_shared::{Kind, Status};
 use support::broker::{Broker, HABITS, PATIENT, beside, run};
 use support::chip::Chip;
 use support::device::Device;
@@ -103,6 +103,41 @@ fn sixteen_commands_that_waited_are_answered_each() {
         })
         .await;
         assert_eq!(answered.len(), COMMANDS, "{answered:?}");
+    });
+}
+
+/// What a device cannot read is counted and answered, once: settings come with every connection.
+#[test]
+fn what_cannot_be_read_is_counted_and_answered() {
+    run(async {
+        let broker = Broker::start().await;
+        let mut gateway = broker.gateway().await;
+        let chip = Chip::<1_024>::new();
+        let device = Device::start(&chip, "H-1").await;
+        beside(&device, broker.port, HABITS, async {
+            assert_eq!(gateway.hears().await.0, "status");
+            until("it is connected", &device, Link::Online).await;
+            for (level, message, id) in [
+                ("command", r#"{"id":"c-1","command":"explode"}"#, "c-1"),
+                ("settings", r#"{"rev":7,"interval_s":"often"}"#, "settings-7"),
+                ("settings", r#"{"rev":7,"interval_s":"often"}"#, ""),
+                ("command", r#"{"id":"c-2","command":"melt"}"#, "c-2"),
+            ] {
+                gateway.says(&format!("banan/H-1/{level}"), message.to_owned()).await;
+                if id.is_empty() {
+                    continue;
+                }
+                let (channel, json) = gateway.hears().await;
+                assert_eq!(
+                    (&*channel, &json["id"], &json["ok"]),
+                    ("reply", &id.into(), &false.into())
+                );
+            }
+            device.post.set_status(Status { online: true, ..Status::default() });
+            let (channel, json) = gateway.hears().await;
+            assert_eq!((&*channel, &json["refused"]), ("status", &4.into()), "{json}");
+        })
+        .await;
     });
 }
 

@@ -4,7 +4,9 @@
 mod rig;
 
 use rig::{Rig, World};
-use standpipe_firmware::{Fault, Hand, Heard, Node, Radio, Reset, Seen, Start, Uptime, Wanted};
+use standpipe_firmware::{
+    Fault, Hand, Heard, Link, Node, Radio, Reset, Seen, Start, Uptime, Wanted,
+};
 use standpipe_shared::{Condition, Field, Kilopascals, Kind, Settings, Verb};
 
 const CALM: fn() -> World = World::calm;
@@ -119,6 +121,72 @@ fn a_sensor_that_says_the_same_for_ever_is_stuck_unless_the_pipe_is_empty() {
     assert!(!empty.node.shouts(Condition::SensorFault));
 }
 
+/// A sensor that was taken for stuck and then falls to nothing was never stuck: the main is empty, and
+/// that is shouted as fast as ever.
+#[test]
+fn a_sensor_that_was_taken_for_stuck_and_moves_is_believed_at_once() {
+    let mut rig = Rig::new(Kind::Hydrant);
+    rig.live(500, &CALM());
+    rig.live(3_000, &World { noise_kpa: 0.0, ..CALM() });
+    assert!(rig.node.shouts(Condition::SensorFault));
+    rig.live(3_100, &World { noise_kpa: 0.0, ..World::kpa(0.0) });
+    let empty = rig.shouted().into_iter().find(|shout| shout.1 == Condition::NoWater);
+    let (at, ..) = empty.unwrap();
+    assert!(at <= 3_045, "{at}: it was 5½ minutes later");
+}
+
+/// A sensor that does not answer, and then says nothing, is not believed while its fault lasts.
+#[test]
+fn a_wire_that_breaks_and_comes_back_is_no_empty_main_before_its_fault_is_over() {
+    let mut rig = Rig::new(Kind::Hydrant);
+    rig.live(500, &CALM());
+    rig.live(600, &World { kpa: Err(Fault::Silent), ..CALM() });
+    rig.live(850, &World::kpa(0.0));
+    assert!(!rig.node.shouts(Condition::NoWater) && rig.node.shouts(Condition::SensorFault));
+    rig.live(1_200, &World::kpa(0.0));
+    assert!(rig.node.shouts(Condition::NoWater));
+}
+
+/// One that tells whole kilopascals, or tens of them, says the same all night in a calm main.
+#[test]
+fn a_coarse_transmitter_is_not_stuck() {
+    for step_kpa in [1.0, 10.0] {
+        let mut rig = Rig::new(Kind::Hydrant);
+        rig.live(500, &World { noise_kpa: step_kpa, ..CALM() });
+        rig.live(500 + 20 * 3_600, &World { noise_kpa: 0.0, ..CALM() });
+        assert_eq!(rig.shouted(), [], "{step_kpa}");
+        rig.live(500 + 30 * 3_600, &World { noise_kpa: 0.0, ..CALM() });
+        assert!(rig.node.shouts(Condition::SensorFault), "a day and more is too long");
+    }
+}
+
+#[test]
+fn settings_of_the_same_number_with_other_content_are_a_conflict_and_told_once() {
+    let mut rig = Rig::new(Kind::Hydrant);
+    let settings = Settings { rev: 4, sample_s: 7, ..*rig.node.settings() };
+    assert!(rig.hear(Heard::Settings(settings)).answers[0].ok);
+    assert_eq!(rig.hear(Heard::Settings(settings)).answers.len(), 0, "retained");
+    let other = Settings { sample_s: 8, ..settings };
+    let told = rig.hear(Heard::Settings(other)).answers;
+    assert_eq!((told[0].ok, &*told[0].id), (false, "settings-4"));
+    assert!(told[0].detail.words().contains("other settings"), "{}", told[0].detail.words());
+    assert_eq!(rig.hear(Heard::Settings(other)).answers.len(), 0, "it comes with every connection");
+    assert_eq!(rig.node.settings().sample_s, 7);
+}
+
+/// A cell near its end holds its voltage at rest, and not while the modem works.
+#[test]
+fn the_battery_is_judged_by_what_it_gives_under_the_modem_s_load() {
+    let mut rig = Rig::new(Kind::Hydrant);
+    let contacts = CALM().contacts;
+    for call in 1..=4_u64 {
+        rig.live(call * 900, &CALM());
+        let (link, battery_mv) = (Link::Online, Some(Ok(3_250)));
+        rig.step(&Seen { battery_mv, link, contacts, ..Seen::default() });
+    }
+    assert!(rig.node.shouts(Condition::BatteryLow), "{:?}", rig.shouted());
+}
+
 #[test]
 #[rustfmt::skip] // a table
 fn caps_lean_frost_battery_and_case() {
@@ -152,7 +220,7 @@ fn settings_take_effect_and_wrong_ones_change_nothing() {
     assert_eq!((rig.node.status().rev, rig.node.status().interval_s), (Some(4), Some(60)));
     rig.live(400, &CALM());
     assert_eq!(rig.readings(100), [160, 220, 280, 340]);
-    let again = rig.hear(Heard::Settings(settings(4)));
+    let again = rig.hear(Heard::Settings(Settings { interval_s: 60, ..settings(4) }));
     assert!(!again.status && again.answers.is_empty(), "retained: it comes again and again");
     let bad = Settings { interval_s: 1, ..settings(5) };
     let refused = rig.hear(Heard::Settings(bad));

@@ -20,7 +20,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 const SCRIPT: Script<'_> = Script {
     context: "AT+QICSGP=1,1,\"iot\"",
-    setup: &["AT+QIACT=1"],
+    setup: &[],
+    activate: "AT+QIACT=1",
     secure: &[],
     dial: "AT+QIOPEN=1,0,\"TCP\",\"broker\",1883,0,2",
     hang_up: "AT+QICLOSE=0",
@@ -81,9 +82,21 @@ fn it_dials_is_transparent_hangs_up_and_sleeps() {
         let mut modem = AtModem::new(FromTokio::new(ours), pin.clone(), SCRIPT);
         let dial = [
             ("ATE0", "ATE0\r\r\nOK\r\n"),
+            ("AT+CMEE=1", OK),
+            ("AT+CPIN?", "\r\n+CME ERROR: 14\r\n"),
+            // The `OK` of a command before it: it does not answer this one.
+            ("AT+CPIN?", "\r\nOK\r\n\r\n+CPIN: READY\r\n\r\nOK\r\n"),
             ("AT+CEREG?", "\r\n+CEREG: 0,2\r\n\r\nOK\r\n"),
             ("AT+CEREG?", "\r\n+CEREG: 0,5\r\n\r\nOK\r\n"),
-            ("AT+CSQ", "\r\n+CSQ: 18,99\r\n\r\nOK\r\n"),
+            ("AT+CSQ", SIGNAL),
+            ("AT+QCSQ", "\r\n+QCSQ: \"NBIoT\",-81,-93,195,-10\r\n\r\nOK\r\n"),
+        ];
+        let who = [
+            ("AT+CGSN", "\r\n+QIND: SMS DONE\r\n\r\n864475040000001\r\n\r\nOK\r\n"),
+            ("AT+QCCID", "\r\n+QCCID: 89860449101891234567\r\n\r\nOK\r\n"),
+            ("AT+CGMR", "\r\nBG95M3LAR02A03\r\n\r\nOK\r\n"),
+        ];
+        let calls = [
             (SCRIPT.context, "\r\nOK\r\n"),
             ("AT+QIACT=1", "\r\n+CME ERROR: already\r\n"),
             (
@@ -91,10 +104,15 @@ fn it_dials_is_transparent_hangs_up_and_sleeps() {
                 "\r\nRDY and something much longer than any line that anybody would ever read\r\n\r\nCONNECT\r\n\x20\x03",
             ),
         ];
-        let play = [&AWAKE[..], &dial].concat();
+        let play = [&AWAKE[..], &dial, &who, &calls].concat();
         let (dialled, ()) = tokio::join!(modem.dial(), module(&mut theirs, &play));
         assert_eq!(dialled, Ok(()));
         assert_eq!(modem.rssi_dbm(), Some(-77));
+        let facts = modem.facts().unwrap();
+        assert_eq!(facts.imei, "864475040000001");
+        assert_eq!(facts.iccid, "89860449101891234567");
+        assert_eq!(facts.firmware, "BG95M3LAR02A03");
+        assert_eq!((facts.rsrp_dbm, facts.snr_db), (Some(-93), Some(19)));
         assert_eq!(pin.0.get(), Some(false), "awake");
         let mut two = [0; 2];
         modem.stream().read_exact(&mut two).await.expect("data");
@@ -119,7 +137,7 @@ fn it_dials_is_transparent_hangs_up_and_sleeps() {
         assert_eq!(pin.0.get(), Some(true), "may sleep");
 
         // From a module that is known to be in command mode it is shorter.
-        let play = [&[("AT", "\r\nOK\r\n")][..], &dial].concat();
+        let play = [&[("AT", "\r\nOK\r\n")][..], &dial, &calls].concat();
         let (dialled, ()) = tokio::join!(modem.dial(), module(&mut theirs, &play));
         assert_eq!(dialled, Ok(()));
     });
@@ -132,11 +150,17 @@ fn a_broker_that_does_not_answer_is_told_from_a_silent_module() {
         let mut modem = AtModem::new(FromTokio::new(ours), Pin::default(), SCRIPT);
         let dial = [
             ("ATE0", "\r\nOK\r\n"),
+            ("AT+CMEE=1", OK),
+            ("AT+CPIN?", READY),
             ("AT+CEREG?", "\r\n+CEREG: 2,1,\"12AB\",\"0123\",9\r\n\r\nOK\r\n"),
             ("AT+CSQ", "\r\n+CSQ: 99,99\r\n\r\nOK\r\n"),
+            ("AT+QCSQ", "\r\n+QCSQ: \"NOSERVICE\"\r\n\r\nOK\r\n"),
+            ("AT+CGSN", ERROR),
+            ("AT+QCCID", ERROR),
+            ("AT+CGMR", ERROR),
             (SCRIPT.context, "\r\nOK\r\n"),
             ("AT+QIACT=1", "\r\nOK\r\n"),
-            (SCRIPT.dial, "\r\nNO CARRIER\r\n"),
+            (SCRIPT.dial, "\r\nCONNECTING\r\n\r\nNO CARRIER\r\n"),
         ];
         let play = [&AWAKE[..], &dial].concat();
         let (dialled, ()) = tokio::join!(modem.dial(), module(&mut theirs, &play));
@@ -164,6 +188,10 @@ fn a_module_that_boots_slowly_is_waited_for() {
                 let text = String::from_utf8_lossy(&bytes[..asked]).into_owned();
                 let answer = if text.contains("CEREG") {
                     "\r\n+CEREG: 0,1\r\n\r\nOK\r\n"
+                } else if text.contains("CPIN") {
+                    READY
+                } else if ["CSQ", "CCID"].iter().any(|asked| text.contains(asked)) {
+                    ERROR
                 } else if text.contains("QIOPEN") {
                     "\r\nCONNECT\r\n"
                 } else {
@@ -196,10 +224,15 @@ const H1: Identity<'_> = Identity {
     keep_alive_s: 60,
     retry_s: 900,
     watchdog_s: 20,
+    chamber_clean: 0,
+    chamber_per_db_m: 0,
     hang_s: 0,
 };
 
 const OK: &str = "\r\nOK\r\n";
+const ERROR: &str = "\r\nERROR\r\n";
+const READY: &str = "\r\n+CPIN: READY\r\n\r\nOK\r\n";
+const SIGNAL: &str = "\r\n+CSQ: 18,99\r\n\r\nOK\r\n";
 
 /// What it says between finding the network and the call, and how it hangs up.
 #[rustfmt::skip] // a table
@@ -238,8 +271,10 @@ fn a_bg95_is_told_its_network_its_sleep_and_whom_to_trust() {
             let (hang_up, said) = said.split_last().unwrap();
             let (dial, said) = said.split_last().unwrap();
             let mut play = vec![("+++", "\r\nERROR\r\n"), ("AT", OK), (hang_up, OK), ("AT", OK)];
-            play.extend([("ATE0", OK), ("AT+CEREG?", "\r\n+CEREG: 0,1\r\n\r\nOK\r\n")]);
-            play.push(("AT+CSQ", OK));
+            play.extend([("ATE0", OK), ("AT+CMEE=1", OK), ("AT+CPIN?", READY)]);
+            play.push(("AT+CEREG?", "\r\n+CEREG: 0,1\r\n\r\nOK\r\n"));
+            play.extend([("AT+CSQ", SIGNAL), ("AT+QCSQ", ERROR)]);
+            play.extend([("AT+CGSN", OK), ("AT+QCCID", ERROR), ("AT+CGMR", OK)]);
             play.extend(said.iter().map(|command| (*command, OK)));
             play.push((dial, "\r\nCONNECT\r\n"));
             let (dialled, ()) = tokio::join!(modem.dial(), module(&mut theirs, &play));
@@ -270,6 +305,8 @@ fn a_module_that_does_not_secure_the_line_does_not_dial() {
                 let registered = "\r\n+CEREG: 0,1\r\n\r\nOK\r\n";
                 let answer = match () {
                     () if line.contains("CEREG") => registered,
+                    () if line.contains("CPIN") => READY,
+                    () if line.contains("CSQ") || line.contains("CCID") => ERROR,
                     () if line.contains("cacert") => "\r\nERROR\r\n",
                     () => OK,
                 };

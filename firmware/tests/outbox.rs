@@ -339,6 +339,89 @@ fn garbage_is_erased_and_told_and_then_everything_works() {
     }
 }
 
+/// Whatever becomes of what waits while the device runs, it is sent or counted as lost, once, and waits
+/// no longer.
+#[test]
+fn what_rots_while_it_waits_is_counted_once_and_waits_no_longer() {
+    let lanes = [Layout::KIB_32.alarms, Layout::KIB_32.readings];
+    let ranges = lanes.map(|range| range.start as usize..range.end as usize);
+    let used = |chip: &Chip, range: &std::ops::Range<usize>| {
+        let cells = chip.0.borrow();
+        range.start + cells.bytes[range.clone()].iter().rposition(|byte| *byte != 0xFF).unwrap()
+    };
+    let rots: [fn(&mut [u8]); 4] = [
+        |cells| cells[cells.len() - 1] ^= 1,
+        |cells| cells.fill(0),
+        |cells| cells.fill(0x5A),
+        |cells| cells[8..].fill(0xFF),
+    ];
+    for (number, rot) in rots.into_iter().enumerate() {
+        let chip = Chip::<1_024>::new();
+        let (mut outbox, boot) = open(&chip);
+        for seq in 1..=3 {
+            now(outbox.put(&alarm(boot, seq)));
+        }
+        for seq in 4..=8 {
+            now(outbox.put(&reading(boot, seq)));
+        }
+        for range in &ranges {
+            let end = used(&chip, range);
+            rot(&mut chip.0.borrow_mut().bytes[range.start..=end]);
+        }
+        let shown = [Class::Alarm, Class::Reading].map(|class| {
+            let mut shown = 0;
+            now(outbox.first(class, |_| {
+                shown += 1;
+                true
+            }));
+            shown
+        });
+        let (waits, lost) = (outbox.waiting(), outbox.lost());
+        assert_eq!([waits.alarms, waits.readings], shown, "{number}: {lost:?}");
+        assert_eq!([lost.alarms + shown[0], lost.readings + shown[1]], [3, 5], "{number}");
+        assert!(lost.alarms > 0 && lost.readings > 0, "{number}: {lost:?}");
+        let (again, _) = open(&chip);
+        assert_eq!(again.lost(), lost, "{number}: the count is kept");
+    }
+}
+
+/// A lane that makes no sense is erased at the start: what could still be read in it is counted, on top
+/// of what was lost before.
+#[test]
+fn what_is_dropped_with_a_lane_is_counted_on_top_of_what_was_lost_before() {
+    let chip = Chip::<1_024>::new();
+    for round in 1..=3 {
+        let (mut outbox, boot) = open(&chip);
+        assert_eq!(outbox.lost().alarms, 3 * (round - 1));
+        for seq in 1..=3 {
+            now(outbox.put(&alarm(boot, seq)));
+        }
+        {
+            // A second page that is begun and not full: no power cut leaves two.
+            let bytes = &mut chip.0.borrow_mut().bytes;
+            let start = Layout::KIB_32.alarms.start as usize;
+            bytes[start + 2_048] = bytes[start];
+        }
+        let (again, _) = open(&chip);
+        assert_eq!((again.lost().alarms, again.storage()), (3 * round, Storage::Corrupt));
+        assert_eq!(again.waiting().alarms, 0);
+    }
+}
+
+#[test]
+fn starts_are_counted_until_the_broker_has_something() {
+    let chip = Chip::<1_024>::new();
+    for starts in 1..=4 {
+        assert_eq!(open(&chip).0.starts(), starts);
+    }
+    let (mut outbox, _) = open(&chip);
+    now(outbox.spoke());
+    let written = chip.written();
+    now(outbox.spoke());
+    assert_eq!(chip.written(), written, "written once");
+    assert_eq!(open(&chip).0.starts(), 1);
+}
+
 #[test]
 fn a_dead_chip_is_told_and_memory_keeps_the_alarms() {
     let chip = Chip::<1_024>::new();

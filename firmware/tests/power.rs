@@ -4,7 +4,9 @@
 mod rig;
 
 use rig::{Rig, World};
-use standpipe_firmware::power::{Battery, Budget, Costs, Meter, WARM_UP_MS, no_water_within_s};
+use standpipe_firmware::power::{
+    Battery, Budget, Costs, DRAWS, Fitted, Meter, PULSE_FARADS, WARM_UP_MS, no_water_within_s,
+};
 use standpipe_firmware::{Fault, Heard, settings};
 use standpipe_shared::{Condition, Kind, Settings};
 
@@ -46,6 +48,38 @@ fn a_sample_costs_its_whole_warm_up() {
     assert!(Costs::HYDRANT.pressure_mas > f32::from(WARM_UP_MS) / 1_000.0 * ma);
     // A call lingers, too: 5 s and 2 s.
     const { assert!(Costs::HYDRANT.session_mas >= 22.0 * 7.0) };
+}
+
+/// Every pin that the deployed board takes stands in the table that the budget counts, and each once.
+#[test]
+fn every_pin_of_the_deployed_board_is_counted() {
+    let board = concat!(env!("CARGO_MANIFEST_DIR"), "/board-stm32l476/src/main.rs");
+    let board = std::fs::read_to_string(board).unwrap();
+    let mut taken: Vec<&str> = board
+        .split("p.P")
+        .skip(1)
+        .map(|rest| rest.split(|letter: char| !letter.is_alphanumeric()).next().unwrap())
+        .collect();
+    taken.sort_unstable();
+    let counted = DRAWS.iter().flat_map(|draw| draw.what.split(' '));
+    let mut counted: Vec<&str> = counted.filter_map(|what| what.strip_prefix('P')).collect();
+    counted.retain(|pin| !["C14", "C15"].contains(pin)); // the crystal's: no program takes them
+    counted.sort_unstable();
+    assert!(taken.len() > 12, "{taken:?}");
+    assert_eq!(taken, counted);
+}
+
+#[test]
+fn what_sleeps_is_the_sum_of_its_parts() {
+    let sum = |not: Fitted| -> f32 {
+        DRAWS.iter().filter(|draw| draw.fitted != not).map(|draw| draw.ua).sum()
+    };
+    assert!((Costs::HYDRANT.sleep_ua - sum(Fitted::Smoke)).abs() < 0.01);
+    assert!((Costs::SMOKE.sleep_ua - sum(Fitted::Hydrant)).abs() < 0.01);
+    // A closed contact on a pull-up inside the chip was 90 µA, and nobody had counted it.
+    let contacts = DRAWS.iter().filter(|draw| draw.asleep.contains("contact"));
+    assert!(contacts.map(|draw| draw.ua).sum::<f32>() < 6.0);
+    assert!((1.0..1.1).contains(&PULSE_FARADS), "{PULSE_FARADS}");
 }
 
 /// A 4–20 mA transmitter is not for a battery at 5 s; rarely sampled it is, and says its price.

@@ -6,7 +6,7 @@ use core::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Kilopascals;
+use crate::{Kilopascals, Kind};
 
 /// How a node measures and reports.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,6 +54,8 @@ impl Settings {
     pub const INTERVAL_S: RangeInclusive<u32> = 5..=86_400;
     /// Seconds between samples; never more than between readings.
     pub const SAMPLE_S: RangeInclusive<u32> = 1..=600;
+    /// The same of a smoke detector: EN 14604 and GB 20517 want smoke told within seconds.
+    pub const SMOKE_SAMPLE_S: RangeInclusive<u32> = 1..=10;
     /// The limit of `low_pressure`, kPa.
     pub const LOW_KPA: RangeInclusive<f32> = 1.0..=2_000.0;
     /// The limit of `no_water`, kPa; always below that of `low_pressure`.
@@ -103,6 +105,21 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// What is wrong with them for a device of this kind, besides [`Self::faults`]: what it cannot
+    /// run without failing at what it is for.
+    #[must_use]
+    pub fn fault_for(&self, kind: Kind) -> Option<SettingsFault> {
+        let limits = match kind {
+            Kind::Smoke => Self::SMOKE_SAMPLE_S,
+            Kind::Hydrant => Self::SAMPLE_S,
+        };
+        let (least, most, value) = (*limits.start(), *limits.end(), self.sample_s);
+        let fault = SettingsFault::Seconds { field: "sample_s", value, least, most };
+        (!limits.contains(&value)).then_some(fault)
+    }
+}
+
 impl SettingsFault {
     /// The member to change.
     #[must_use]
@@ -144,7 +161,7 @@ impl core::error::Error for SettingsFault {}
 mod tests {
     extern crate std;
     use super::Settings;
-    use crate::Kilopascals;
+    use crate::{Kilopascals, Kind};
     use std::string::{String, ToString as _};
     use std::vec::Vec;
 
@@ -181,6 +198,18 @@ mod tests {
             let told: Vec<String> = faults.inspect(|fault| assert!(fault.to_string().starts_with(fault.field())))
                 .map(|fault| fault.to_string()).collect();
             assert_eq!(told, wanted);
+        }
+    }
+
+    #[test]
+    #[rustfmt::skip] // a table
+    fn a_smoke_detector_looks_at_its_chamber_every_ten_seconds_at_least() {
+        for (kind, sample_s, refused) in [
+            (Kind::Smoke, 10, None), (Kind::Smoke, 11, Some("sample_s is 11 s: set 1 to 10 s")),
+            (Kind::Hydrant, 11, None), (Kind::Hydrant, 600, None),
+        ] {
+            let fault = settings([900, sample_s], [140.0, 20.0, 15.0]).fault_for(kind);
+            assert_eq!(fault.map(|fault| fault.to_string()).as_deref(), refused, "{kind:?}");
         }
     }
 

@@ -9,6 +9,7 @@
     reason = "of fields and variants whose names say all; tests/tidy/docs.rs holds the rest"
 )]
 
+pub mod board_town;
 pub mod broker;
 pub mod browser;
 pub mod client;

@@ -1,9 +1,11 @@
 //! A cellular modem between the emulator's UART0 and the broker, and everything that goes wrong
 //! with one: no carrier, a dead zone, delay, bytes that were not sent like that.
 //!
-//! It talks as a Quectel BG95 does (AT commands, transparent mode after `AT+QIOPEN`), echoes until
-//! told not to, keeps its connection when the processor restarts, and loses it without a farewell
-//! when the board loses its power.
+//! It talks as a Quectel BG95 does (AT commands, transparent mode after `AT+QIOPEN` or
+//! `AT+QSSLOPEN`), echoes until told not to, keeps its connection when the processor restarts, and
+//! loses it without a farewell when the board loses its power. It counts how long it is awake: once it
+//! was told that it may sleep, and knows a network that grants it power saving mode, or its radio is
+//! off, it sleeps until it hears a byte, which it loses.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -27,6 +29,8 @@ pub enum Air {
     NoCarrier,
     /// Nobody notices: what is sent vanishes, nothing comes, and a dial is never answered.
     DeadZone,
+    /// Its SIM has fallen out of its holder.
+    NoSim,
 }
 
 /// What a test may change at any time, and what the modem has counted.
@@ -37,10 +41,31 @@ struct ModemState {
     /// Every so many bytes of the broker's, one has a bit flipped. 0: none.
     corrupt_every: usize,
     broker: u16,
+    temper: Temper,
     dials: usize,
     connected: usize,
     said: Vec<String>,
+    /// How long it has been awake, without the time since it woke last.
+    awake: Duration,
+    woke: Option<Instant>,
 }
+
+/// How it talks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Temper {
+    #[default]
+    Plain,
+    /// Every fourth answer comes 700 ms late, and something unasked comes before every third.
+    Rough,
+}
+
+/// What it says unasked.
+const UNSOLICITED: [&str; 4] =
+    ["+QIND: SMS DONE", "+CEREG: 5,\"12AB\",\"01A2B3C4\",9", "APP RDY", "+QSSLURC: \"closed\",1"];
+const LATE: Duration = Duration::from_millis(700);
+/// From the last word to power saving mode (T3324), and from the first byte to listening.
+const ASLEEP_AFTER: Duration = Duration::from_secs(2);
+const WAKES_IN: Duration = Duration::from_millis(900);
 
 /// A modem, plugged in for as long as this lives.
 #[derive(Debug)]
@@ -94,6 +119,18 @@ impl Modem {
         self.state().corrupt_every = bytes;
     }
 
+    /// Talks like this from now on.
+    pub fn temper(&self, temper: Temper) {
+        self.state().temper = temper;
+    }
+
+    /// How long it has been awake.
+    #[must_use]
+    pub fn awake(&self) -> Duration {
+        let state = self.state();
+        state.awake + state.woke.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
     /// Leads to another broker from the next dial on.
     pub fn lead_to(&self, broker: u16) {
         self.state().broker = broker;
@@ -131,6 +168,12 @@ struct ModemLine {
     up: Wire,
     down: Wire,
     passed_down: usize,
+    /// It may sleep.
+    sleepy: bool,
+    radio_off: bool,
+    asleep: bool,
+    /// Deaf until then.
+    waking: Option<Instant>,
 }
 
 impl ModemLine {
@@ -149,6 +192,10 @@ impl ModemLine {
             up: Wire::new(),
             down: Wire::new(),
             passed_down: 0,
+            sleepy: false,
+            radio_off: false,
+            asleep: false,
+            waking: None,
         }
     }
 
@@ -163,7 +210,9 @@ impl ModemLine {
 
     /// Until the board is unplugged or the test has ended.
     fn serve(&mut self) {
+        self.state().woke = Some(instant());
         while self.wanted() {
+            self.fall_asleep();
             match take(&mut self.board) {
                 Taken::Bytes(bytes) => self.hear(&bytes),
                 Taken::Nothing => {}
@@ -180,7 +229,36 @@ impl ModemLine {
         let _ = self.board.write_all(format!("\r\n{text}\r\n").as_bytes());
     }
 
+    /// Power saving mode: the network must have granted it, or there is none to talk to.
+    fn fall_asleep(&mut self) {
+        let granted = self.radio_off || self.state().air == Air::Clear;
+        let quiet = self.last_heard.elapsed() >= ASLEEP_AFTER;
+        if self.asleep || !self.sleepy || !granted || !quiet || self.transparent {
+            return;
+        }
+        self.asleep = true;
+        let mut state = self.state();
+        if let Some(woke) = state.woke.take() {
+            state.awake += woke.elapsed();
+        }
+    }
+
+    /// Whether it is deaf to these bytes: they wake it, or it is still waking.
+    fn is_deaf(&mut self) -> bool {
+        if std::mem::take(&mut self.asleep) {
+            self.state().woke = Some(instant());
+            self.waking = Some(instant() + WAKES_IN);
+            self.sleepy = false;
+        }
+        self.waking = self.waking.filter(|until| *until > instant());
+        self.waking.is_some()
+    }
+
     fn hear(&mut self, bytes: &[u8]) {
+        if self.is_deaf() {
+            self.last_heard = instant();
+            return;
+        }
         let silent = self.last_heard.elapsed() >= GUARD;
         self.last_heard = instant();
         if self.transparent {
@@ -217,7 +295,18 @@ impl ModemLine {
 
     fn obey(&mut self, command: &str) {
         self.state().said.push(command.to_owned());
-        let air = self.state().air;
+        let (air, temper, number) = {
+            let state = self.state();
+            (state.air, state.temper, state.said.len())
+        };
+        if temper == Temper::Rough {
+            if number.is_multiple_of(4) {
+                std::thread::sleep(LATE);
+            }
+            if number.is_multiple_of(3) {
+                self.say(UNSOLICITED[number % UNSOLICITED.len()]);
+            }
+        }
         match command {
             "" => {}
             "AT" => self.say("OK"),
@@ -230,14 +319,39 @@ impl ModemLine {
                 self.say(&format!("+CEREG: 0,{registered}\r\n\r\nOK"));
             }
             "AT+CSQ" => self.say("+CSQ: 18,99\r\n\r\nOK"),
-            "AT+QICLOSE=0" => {
+            "AT+QCSQ" => self.say("+QCSQ: \"NBIoT\",-81,-93,195,-10\r\n\r\nOK"),
+            "AT+CPIN?" if air == Air::NoSim => self.say("+CME ERROR: 10"),
+            "AT+CPIN?" => self.say("+CPIN: READY\r\n\r\nOK"),
+            "AT+CGSN" => self.say("864475040000001\r\n\r\nOK"),
+            "AT+QCCID" => self.say("+QCCID: 89860449101891234567\r\n\r\nOK"),
+            "AT+CGMR" => self.say("BG95M3LAR02A03\r\n\r\nOK"),
+            "AT+QICLOSE=0" | "AT+QSSLCLOSE=0" => {
                 self.link = None;
                 self.say("OK");
             }
-            _ if command.starts_with("AT+QIOPEN=") => self.dial(command, air),
-            _ if ["AT+QICSGP=", "AT+QIACT=", "AT+CFUN=", "AT+QSCLK=", "AT+CPSMS="]
-                .iter()
-                .any(|known| command.starts_with(known)) =>
+            "AT+QSCLK=1" => {
+                self.sleepy = true;
+                self.say("OK");
+            }
+            "AT+CFUN=0" | "AT+CFUN=1" => {
+                self.radio_off = command == "AT+CFUN=0";
+                self.say("OK");
+            }
+            // The TLS is between it and the broker: what the board says over it is the same.
+            _ if command.starts_with("AT+QIOPEN=") || command.starts_with("AT+QSSLOPEN=") => {
+                self.dial(command, air);
+            }
+            _ if [
+                "AT+QICSGP=",
+                "AT+QIACT=",
+                "AT+CFUN=",
+                "AT+QSCLK=",
+                "AT+CPSMS=",
+                "AT+CMEE=",
+                "AT+QSSLCFG=",
+            ]
+            .iter()
+            .any(|known| command.starts_with(known)) =>
             {
                 self.say("OK");
             }
@@ -245,7 +359,8 @@ impl ModemLine {
         }
     }
 
-    /// `AT+QIOPEN=context,socket,"TCP","host",port,local port,2`; any host leads to the broker.
+    /// `AT+QIOPEN=context,socket,"TCP","host",port,local port,2`, or
+    /// `AT+QSSLOPEN=context,TLS,socket,"host",port,2`; any host leads to the broker.
     fn dial(&mut self, command: &str, air: Air) {
         let broker = {
             let mut state = self.state();
@@ -253,16 +368,18 @@ impl ModemLine {
             state.broker
         };
         let fields: Vec<&str> = command.split(',').collect();
-        let sound = fields.get(2) == Some(&"\"TCP\"")
+        let tls = command.starts_with("AT+QSSLOPEN=");
+        let (kind, mode) = if tls { ("0", 5) } else { ("\"TCP\"", 6) };
+        let sound = fields.get(2) == Some(&kind)
             && fields.get(3).is_some_and(|host| host.len() > 2)
             && fields.get(4).is_some_and(|port| port.parse::<u16>().is_ok())
-            && fields.get(6) == Some(&"2");
+            && fields.get(mode) == Some(&"2");
         if !sound {
             return self.say("ERROR");
         }
         match air {
             Air::DeadZone => return,
-            Air::NoCarrier => return self.say("NO CARRIER"),
+            Air::NoCarrier | Air::NoSim => return self.say("NO CARRIER"),
             Air::Clear => {}
         }
         let to = SocketAddr::from(([127, 0, 0, 1], broker));

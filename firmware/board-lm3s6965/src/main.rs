@@ -81,7 +81,8 @@ async fn begin(spawner: Spawner, cause: Cause, modem: Serial, field: Serial) {
     let spread_ms = u64::from(identity.retry_s) * 100;
     let first_report_ms = u64::from(chance(&identity)) % spread_ms;
     let (reset, settings) = (cause.into(), identity.settings());
-    let start = Start { reset, boot, first_report_ms, settings, ..Start::default() };
+    let chamber = identity.chamber();
+    let start = Start { reset, boot, first_report_ms, chamber, settings };
     let node = Node::start(identity.kind, memory, start);
     let post: &'static Mail = POST.init(Post::new(outbox, node.clock().clone()));
     let hangs = identity.hang_s > 0 && cause == Cause::PowerOn;

@@ -5,9 +5,9 @@
 //! | USART1 | PA9 → modem, PA10 ← modem | the modem, 115,200 baud |
 //! | modem control | PA8 sleep (DTR), PB12 power key | high lets it sleep; a pulse switches it on |
 //! | USART3 | PC10 → line, PC11 ← line, PB14 driver | RS-485, Modbus RTU, 9,600 baud |
-//! | sensor supply | PC8 | high feeds the pressure transmitter |
-//! | I2C1 | PB8 SCL, PB9 SDA | storage 0x50, thermometer 0x48, accelerometer 0x18, chamber 0x64 |
-//! | contacts to ground | PC0 flow, PC1 cap, PC2 case, PC13 button | each wakes the chip |
+//! | sensor supply | PC8 | high feeds the pressure transmitter and the RS-485 transceiver |
+//! | I2C1 | PB8 SCL, PB9 SDA, PB5 supply | storage 0x50, thermometer 0x48, accelerometer 0x18, chamber 0x64 |
+//! | contacts to ground | PC0 flow, PC1 cap, PC2 case, PC13 button | each wakes the chip; 2.2 MΩ to the supply outside |
 //! | sounder | PB6 | high sounds |
 //! | lamp | PB2 | blinks while the device does not know who it is |
 //!
@@ -38,7 +38,7 @@ use standpipe_firmware::life::Life;
 use standpipe_firmware::outbox::{KeptKey, Layout, Outbox};
 use standpipe_firmware::pulse::Pulse;
 use standpipe_firmware::uplink::{Post, Uplink, bg95};
-use standpipe_firmware::{Memory, Node, Reset, Start, Uptime};
+use standpipe_firmware::{Memory, Node, Reset, ResetFlags, Start, Uptime};
 use static_cell::StaticCell;
 
 use body::Body;
@@ -64,11 +64,26 @@ const BLINK: Duration = Duration::from_millis(200);
     entry = "cortex_m_rt::entry"
 )]
 async fn main(spawner: Spawner) {
-    let mut config = Config::default();
-    // The crystal of 32,768 Hz carries the time through STOP.
-    config.rcc.ls = LsConfig::default_lse();
-    let p = embassy_stm32::init(config);
+    // Before anything that can hang, the clocks among it.
+    watch_the_start();
     let reset = cause();
+    let mut config = Config::default();
+    config.rcc.ls = match reset {
+        // The crystal may be broken, and the start have waited for it: a time that is 5 % wrong is
+        // better than a device that never starts.
+        Reset::Watchdog if !crystal_runs() => LsConfig::default_lsi(),
+        // The crystal of 32,768 Hz carries the time through STOP.
+        Reset::PowerOn
+        | Reset::Brownout
+        | Reset::Watchdog
+        | Reset::Command
+        | Reset::Pin => LsConfig::default_lse(),
+    };
+    // Its port would keep clocks on in STOP, 700 µA.
+    config.enable_debug_during_sleep = false;
+    let p = embassy_stm32::init(config);
+    // Only now: to change its clock, the driver clears the backup domain.
+    pac::RTC.bkpr(0).write(|register| register.set_bkp(MARK));
 
     let mut flash = Flash::new_blocking(p.FLASH);
     let lamp = Output::new(p.PB2, Level::Low, Speed::Low);
@@ -77,7 +92,8 @@ async fn main(spawner: Spawner) {
     let pulse: &'static Pulse = PULSE.init(Pulse::new(BEGIN_S));
     spawn(spawner, feed(p.IWDG, pulse, identity.watchdog_s));
 
-    let bus = Bus::share(p.I2C1, p.PB8, p.PB9);
+    let rail = Output::new(p.PB5, Level::Low, Speed::Low);
+    let bus = Bus::share(p.I2C1, p.PB8, p.PB9, rail);
     let chip = Eeprom::new(bus, Delay);
     let (mut outbox, boot) = Outbox::open(chip, Layout::KIB_32, chance()).await;
     let mut kept = [0; Memory::MAX];
@@ -85,7 +101,8 @@ async fn main(spawner: Spawner) {
     let memory = kept.get(..length).and_then(Memory::from_bytes);
     let first_report_ms = u64::from(chance()) % (u64::from(identity.retry_s) * 100);
     let settings = identity.settings();
-    let start = Start { reset, boot, first_report_ms, settings, ..Start::default() };
+    let chamber = identity.chamber();
+    let start = Start { reset, boot, first_report_ms, chamber, settings };
     let node = Node::start(identity.kind, memory, start);
     static POST: StaticCell<Mail> = StaticCell::new();
     let post: &'static Mail = POST.init(Post::new(outbox, node.clock().clone()));
@@ -160,20 +177,39 @@ async fn identify(flash: &mut Flash<'_, Blocking>, mut lamp: Output<'static>) ->
     }
 }
 
+/// The independent watchdog, before any clock is asked for: it has an oscillator of its own, and
+/// nothing stops it any more. With the option byte `IWDG_SW` at 0 it runs before this, too.
+fn watch_the_start() {
+    let iwdg = pac::IWDG;
+    iwdg.kr().write(|key| key.set_key(pac::iwdg::vals::Key::START));
+    iwdg.kr().write(|key| key.set_key(pac::iwdg::vals::Key::ENABLE));
+    // 32 kHz / 256 × 4,096: 32 s.
+    iwdg.pr().write(|prescaler| prescaler.set_pr(pac::iwdg::vals::Pr::DIVIDE_BY256));
+    iwdg.rlr().write(|reload| reload.set_rl(0xFFF));
+    iwdg.kr().write(|key| key.set_key(pac::iwdg::vals::Key::RESET));
+}
+
+/// Whether the crystal was running when the watchdog bit: it survives such a reset.
+fn crystal_runs() -> bool {
+    pac::RCC.bdcr().read().lserdy()
+}
+
+/// Stands in a register of the backup domain, which a sag of the supply does not clear.
+const MARK: u32 = 0x5350_4950;
+
 /// Why the chip has started (RM0351 §6.4.29), asked once.
 fn cause() -> Reset {
     let csr = pac::RCC.csr().read();
     pac::RCC.csr().modify(|register| register.set_rmvf(true));
-    if csr.iwdgrstf() {
-        Reset::Watchdog
-    } else if csr.sftrstf() {
-        Reset::Command
-    } else if csr.borrstf() {
-        // The chip says this of every rise of the supply, also of the first one.
-        Reset::PowerOn
-    } else {
-        Reset::Pin
-    }
+    pac::RCC.apb1enr1().modify(|clocks| clocks.set_pwren(true));
+    pac::PWR.cr1().modify(|power| power.set_dbp(true));
+    let marked = pac::RTC.bkpr(0).read().bkp() == MARK;
+    Reset::of(ResetFlags {
+        watchdog: csr.iwdgrstf(),
+        software: csr.sftrstf(),
+        supply: csr.borrstf(),
+        marked,
+    })
 }
 
 /// A number that differs from chip to chip, and from moment to moment.

@@ -6,7 +6,7 @@ use embassy_stm32::usart::{BufferedInterruptHandler, BufferedUart, Config, Error
 use embassy_stm32::{Peri, bind_interrupts};
 use embassy_time::{Duration, Timer};
 use embedded_io_async::{ErrorType, Read, Write};
-use standpipe_firmware::uplink::{AtModem, DialFault, Modem, Script};
+use standpipe_firmware::uplink::{AtModem, DialFault, Modem, Recovery, Script};
 use static_cell::StaticCell;
 
 bind_interrupts!(struct Irqs {
@@ -142,9 +142,29 @@ impl Modem for Radio<'_> {
 
     async fn sleep(&mut self) {
         self.module.stream().open();
-        self.module.sleep().await;
+        if self.module.is_searching() {
+            // Power saving mode begins with a network; without one it would search all night.
+            self.module.power_off().await;
+        } else {
+            self.module.sleep().await;
+        }
         self.module.stream().close();
         self.sleeps = true;
+    }
+
+    async fn recover(&mut self, recovery: Recovery) {
+        self.module.stream().open();
+        if core::mem::take(&mut self.sleeps) && !self.module.hears().await {
+            self.press_key().await;
+        }
+        match recovery {
+            Recovery::Radio => self.module.recover(recovery).await,
+            // Its key starts it anew at the next dial.
+            Recovery::Restart => {
+                self.module.power_off().await;
+                self.sleeps = true;
+            }
+        }
     }
 
     fn rssi_dbm(&self) -> Option<i32> {

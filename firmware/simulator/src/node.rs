@@ -30,6 +30,8 @@ const OUTBOX: usize = 512;
 const MA_PER_KPA: f32 = 16.0 / 1_000.0;
 /// What a broken wire reads, mA.
 const BROKEN_MA: f32 = 0.02;
+/// Every simulated chamber, as it was measured when it was made.
+const CHAMBER: Chamber = Chamber::measured(1_500.0, 8_000.0);
 /// The clean-air level of a chamber that is 100 % dirty, dB/m.
 const DIRTIEST_DB_M: f32 = 0.3;
 
@@ -113,7 +115,12 @@ impl SimulatedDevice {
             phase_ms: habits.phase_ms,
             sample_ms: Ms::from(settings.sample_s) * 1_000,
             live: None,
-            memory: Memory { active: 0, settings, drift_db_m: 0.0, starts: Default::default() },
+            memory: Memory {
+                active: 0,
+                settings,
+                drift_db_m: Some(0.0),
+                starts: Default::default(),
+            },
             reset: Reset::PowerOn,
             deaf_since: None,
             will_sent: false,
@@ -232,7 +239,7 @@ impl SimulatedDevice {
             reset: self.reset,
             boot: self.boot,
             first_report_ms: core::mem::take(&mut self.phase_ms),
-            chamber: Chamber::default(),
+            chamber: CHAMBER,
             settings: self.memory.settings,
         };
         let node = Node::start(self.kind, Some(self.memory.clone()), start);
@@ -430,9 +437,8 @@ fn pressure(felt: &Felt) -> Pressure {
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts of a chamber")]
 fn smoke(felt: &Felt) -> Smoke {
-    let chamber = Chamber::default();
     let db_m = felt.smoke_db_m + felt.dirt_pct / 100.0 * DIRTIEST_DB_M;
-    Smoke { blue: (chamber.clean + chamber.per_db_m * db_m) as u32, infrared: None }
+    Smoke { blue: (CHAMBER.clean + CHAMBER.per_db_m * db_m) as u32, infrared: None }
 }
 
 fn message(channel: Channel, said: &impl serde::Serialize) -> DeviceMessage {

@@ -30,6 +30,8 @@ pub enum KeptKey {
     Board = 4,
     /// Whether the gateway has promised receipts: 1 if so.
     Receipts = 5,
+    /// How often it has started since it last had word from the broker, u8.
+    Starts = 6,
 }
 
 /// The map, in at least two pages.

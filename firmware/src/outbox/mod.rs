@@ -23,6 +23,7 @@
 mod awaiting;
 mod keep;
 mod lane;
+mod losses;
 mod receipts;
 mod spare;
 
@@ -146,6 +147,8 @@ pub struct Outbox<F> {
     lost: LostRecords,
     storage: Storage,
     receipts: Receipts,
+    /// Starts since the broker last acknowledged something, this one among them.
+    starts: u8,
     /// Of the first alarms in their lane.
     awaiting: Awaiting,
 }
@@ -167,20 +170,28 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
             lost: LostRecords::default(),
             storage: Storage::Kept,
             receipts: Receipts::None,
+            starts: 1,
             awaiting: Awaiting::default(),
         };
         let last = outbox.last_boot().await;
-        outbox.count_waiting().await;
+        // First, since what is dropped from here on is added to it.
         let mut eight = [0; 8];
         if outbox.kept(KeptKey::Lost, &mut eight).await == Some(8) {
             let [a, b, c, d, e, f, g, h] = eight;
             outbox.lost.alarms = u32::from_le_bytes([a, b, c, d]);
             outbox.lost.readings = u32::from_le_bytes([e, f, g, h]);
         }
+        outbox.count_waiting().await;
         let mut promised = [0];
         if outbox.kept(KeptKey::Receipts, &mut promised).await == Some(1) && promised == [1] {
             outbox.receipts = Receipts::Promised;
         }
+        let mut starts = [0];
+        if outbox.kept(KeptKey::Starts, &mut starts).await == Some(1) {
+            let [before] = starts;
+            outbox.starts = before.saturating_add(1);
+        }
+        outbox.keep(KeptKey::Starts, &[outbox.starts]).await;
         // Three bytes in a record, and hardly a number that was used before.
         let boot = last.map_or(0x4000 + random % 0x10_0000, |last| last.wrapping_add(1).max(1));
         outbox.keep(KeptKey::Boot, &boot.to_le_bytes()).await;
@@ -228,26 +239,31 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
             let (lane, flash) = self.lane(which);
             let sound = lane.is_sound(flash).await;
             if self.note(sound) == Ok(false) {
+                self.count_lane(which).await;
                 // The state of the chip is noted.
                 let _ = self.start_clean(which).await;
             }
         }
-        let mut alarms = 0;
-        self.records(OutboxLane::Alarms, &mut |_| {
-            alarms += 1;
-            AfterVisit::Next
-        })
-        .await;
-        let (mut overflow, mut readings) = (0, 0);
-        self.records(OutboxLane::Readings, &mut |record| {
+        for which in [OutboxLane::Alarms, OutboxLane::Readings] {
+            self.count_lane(which).await;
+        }
+    }
+
+    /// How many records can be read in a lane.
+    async fn count_lane(&mut self, which: OutboxLane) {
+        let (mut alarms, mut readings) = (0, 0);
+        self.records(which, &mut |record| {
             match record.class() {
-                Class::Alarm => overflow += 1,
+                Class::Alarm => alarms += 1,
                 Class::Reading => readings += 1,
             }
             AfterVisit::Next
         })
         .await;
-        (self.alarms_waiting, self.overflow, self.readings_waiting) = (alarms, overflow, readings);
+        match which {
+            OutboxLane::Alarms => self.alarms_waiting = alarms,
+            OutboxLane::Readings => (self.overflow, self.readings_waiting) = (alarms, readings),
+        }
     }
 
     /// Takes a message in.
@@ -333,8 +349,10 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
     pub async fn first(&mut self, class: Class, mut wanted: impl FnMut(&Record) -> bool) {
         let mut more = true;
         let mut awaited = self.awaiting.len();
+        let mut shown = 0;
         let mut show = |record: &Record| {
             if more && record.class() == class {
+                shown += 1;
                 more = wanted(record);
             }
             if more { AfterVisit::Next } else { AfterVisit::Stop }
@@ -363,6 +381,9 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         }
         for record in self.spare.iter() {
             show(&record);
+        }
+        if more {
+            self.miss(class, shown).await;
         }
     }
 
@@ -422,6 +443,20 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         self.lost
     }
 
+    /// How often the device has started since it last had word from the broker, this start among
+    /// them.
+    #[must_use]
+    pub const fn starts(&self) -> u8 {
+        self.starts
+    }
+
+    /// The broker has acknowledged something: the next start is the first again.
+    pub async fn spoke(&mut self) {
+        if core::mem::take(&mut self.starts) > 0 {
+            self.keep(KeptKey::Starts, &[0]).await;
+        }
+    }
+
     /// The state of the chip.
     #[must_use]
     pub const fn storage(&self) -> Storage {
@@ -451,17 +486,6 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
             kept = self.keep.erase(&mut self.flash).await.map(|()| None);
         }
         self.note(kept).ok().flatten()
-    }
-
-    async fn count(&mut self, lost: LostRecords) {
-        if lost == LostRecords::default() {
-            return;
-        }
-        self.lost.alarms = self.lost.alarms.saturating_add(lost.alarms);
-        self.lost.readings = self.lost.readings.saturating_add(lost.readings);
-        let [a, b, c, d] = self.lost.alarms.to_le_bytes();
-        let [e, f, g, h] = self.lost.readings.to_le_bytes();
-        self.keep(KeptKey::Lost, &[a, b, c, d, e, f, g, h]).await;
     }
 
     fn lane(&mut self, which: OutboxLane) -> (&mut Lane, &mut F) {
@@ -520,22 +544,14 @@ impl<F: MultiwriteNorFlash> Outbox<F> {
         // The state of the chip is noted already.
         let _ = visited;
         match which {
-            OutboxLane::Alarms => self.count(LostRecords { alarms: garbled, readings: 0 }).await,
-            OutboxLane::Readings => self.count(LostRecords { alarms: 0, readings: garbled }).await,
-        }
-    }
-
-    async fn start_clean(&mut self, which: OutboxLane) -> Result<(), FlashTrouble> {
-        self.storage = Storage::Corrupt;
-        match which {
             OutboxLane::Alarms => {
-                self.alarms_waiting = 0;
-                self.awaiting.clear();
+                self.alarms_waiting = self.alarms_waiting.saturating_sub(garbled);
+                self.count(LostRecords { alarms: garbled, readings: 0 }).await;
             }
-            OutboxLane::Readings => (self.overflow, self.readings_waiting) = (0, 0),
+            OutboxLane::Readings => {
+                self.readings_waiting = self.readings_waiting.saturating_sub(garbled);
+                self.count(LostRecords { alarms: 0, readings: garbled }).await;
+            }
         }
-        let (lane, flash) = self.lane(which);
-        let erased = lane.erase(flash).await;
-        self.note(erased)
     }
 }

@@ -13,6 +13,7 @@
 //! and the battery are pins, and the board's.
 
 pub mod accelerometer;
+pub mod bus_clear;
 pub mod chamber;
 pub mod loop_current;
 pub mod modbus;

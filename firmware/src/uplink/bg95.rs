@@ -11,12 +11,12 @@ use super::talk::Stay;
 use crate::identity::{APN, HOST, Identity};
 
 /// Nothing is saved: commands are waited for.
-const ON_MAINS: &[&str] = &["AT+CPSMS=0", "AT+QIACT=1"];
+const ON_MAINS: &[&str] = &["AT+CPSMS=0"];
 /// Power saving mode: 2 s after its last word it may sleep (T3324), at a few µA, and it tells the
 /// network that it is there every 12 h (T3412), which every reading does as well. The bits are
 /// those of 3GPP TS 24.008, tables 10.5.163 and 10.5.163a. Without it the modem would idle at
 /// some mA between two readings.
-const ON_BATTERY: &[&str] = &["AT+CPSMS=1,,,\"00101100\",\"00000001\"", "AT+QIACT=1"];
+const ON_BATTERY: &[&str] = &["AT+CPSMS=1,,,\"00101100\",\"00000001\""];
 
 const PLAIN: &[&str] = &[];
 /// TLS 1.2; the certificate of the broker must be signed by the authority in `ca.pem`. The hour is
@@ -86,6 +86,7 @@ impl ModemLines {
         Script {
             context: &self.context,
             setup: self.setup,
+            activate: "AT+QIACT=1",
             secure: self.secure,
             dial: &self.dial,
             hang_up: self.hang_up,

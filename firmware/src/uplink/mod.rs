@@ -20,6 +20,7 @@
 //!
 //! What is said is made by `node`; where it waits is [`crate::outbox`].
 
+mod at;
 pub mod bg95;
 mod mailbox;
 mod modem;
@@ -28,12 +29,18 @@ mod retry;
 mod run;
 mod session;
 mod talk;
+mod words;
 
-pub use modem::{AtModem, DialFault, Modem, NoPin, Script};
+pub use modem::{
+    AtModem, DENIED_S, DialFault, Modem, ModemFacts, NETWORK_S, NoPin, REGISTER_S, Recovery, Script,
+};
 pub use post::Post;
-pub use retry::{Away, Ended, Retry};
+pub use retry::{Away, ClockHeard, Ended, Retry};
 pub use run::Uplink;
-pub use talk::{Habits, SessionState, Stay, Talk, Turn, UplinkBacklog, UplinkEvent, UplinkMessage};
+pub use talk::{
+    ClockPatience, Habits, SessionState, Stay, Talk, Turn, UplinkBacklog, UplinkEvent,
+    UplinkMessage,
+};
 
 use standpipe_shared::Name;
 

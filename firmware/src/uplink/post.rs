@@ -9,8 +9,11 @@ use embassy_sync::mutex::Mutex;
 use embassy_sync::signal::Signal;
 use standpipe_shared::Status;
 
-use super::UplinkBacklog;
+use super::{DialFault, ModemFacts, UplinkBacklog};
+use crate::actions::Detail;
 use crate::clock::Clock;
+use crate::heard::{Id, Malformed};
+use crate::orders::fingerprint;
 use crate::outbox::Outbox;
 use crate::{CommandAnswer, Heard, Link, Radio, Uptime};
 
@@ -28,8 +31,47 @@ struct Notes {
     status_waits: bool,
     link: Link,
     rssi_dbm: Option<i32>,
+    /// What its modem has last said of itself.
+    facts: ModemFacts,
+    /// Why the last call that did not come about did not.
+    dial_fault: Option<DialFault>,
+    calls: u32,
+    /// What the modem has taken, mAh.
+    modem_mah: u32,
+    /// How many messages of the gateway could not be read.
+    refused: u32,
+    /// Whose it was last: settings that cannot be read come again with every connection.
+    refused_last: u32,
     /// The answer in flight; it is retried at the next connection if this one breaks.
     saying: Option<CommandAnswer>,
+}
+
+/// What the uplink adds to a status.
+pub(super) struct ModemStatus {
+    facts: ModemFacts,
+    dial_fault: Option<DialFault>,
+    calls: u32,
+    modem_mah: u32,
+    refused: u32,
+}
+
+impl ModemStatus {
+    pub(super) fn onto<'a>(&'a self, status: Status<'a>) -> Status<'a> {
+        let said = |text: &'a str| Some(text).filter(|text| !text.is_empty());
+        Status {
+            refused: Some(self.refused).filter(|refused| *refused > 0),
+            imei: said(&self.facts.imei),
+            iccid: said(&self.facts.iccid),
+            modem: said(&self.facts.firmware),
+            attach_s: said(&self.facts.imei).map(|_| self.facts.attach_s.into()),
+            rsrp_dbm: self.facts.rsrp_dbm.map(i32::from),
+            snr_db: self.facts.snr_db.map(i32::from),
+            dial_fault: self.dial_fault.map(DialFault::as_str),
+            calls: Some(self.calls),
+            modem_mah: Some(self.modem_mah),
+            ..status
+        }
+    }
 }
 
 /// Between the two tasks. `M` guards it; on one core without interrupts that is `NoopRawMutex`.
@@ -40,6 +82,8 @@ pub struct Post<M: RawMutex, F> {
     pub heard: Channel<M, Heard, HEARD>,
     pub(super) answers: Channel<M, CommandAnswer, ANSWERS>,
     pub(super) changed: Signal<M, ()>,
+    /// The modem is at work: what the battery says now is what it can give.
+    pub under_load: Signal<M, ()>,
     notes: blocking_mutex::Mutex<M, RefCell<Notes>>,
 }
 
@@ -53,6 +97,12 @@ impl<M: RawMutex, F> Post<M, F> {
             status_waits: false,
             link: Link::Asleep,
             rssi_dbm: None,
+            facts: ModemFacts::NONE,
+            dial_fault: None,
+            calls: 0,
+            modem_mah: 0,
+            refused: 0,
+            refused_last: 0,
             saying: None,
         };
         Self {
@@ -60,6 +110,7 @@ impl<M: RawMutex, F> Post<M, F> {
             heard: Channel::new(),
             answers: Channel::new(),
             changed: Signal::new(),
+            under_load: Signal::new(),
             notes: blocking_mutex::Mutex::new(RefCell::new(notes)),
         }
     }
@@ -79,6 +130,43 @@ impl<M: RawMutex, F> Post<M, F> {
     pub fn answer(&self, answer: CommandAnswer) {
         let _ = self.answers.try_send(answer);
         self.wake();
+    }
+
+    /// A message of the gateway cannot be read: it is counted, and answered once if it has an id.
+    pub(super) fn refuse(&self, why: Malformed, id: Option<Id>) {
+        let news = self.with(|notes| {
+            notes.refused = notes.refused.saturating_add(1);
+            let new = id.as_deref().map_or(0, fingerprint);
+            core::mem::replace(&mut notes.refused_last, new) != new
+        });
+        let Some(id) = id.filter(|_| news) else { return };
+        self.answer(CommandAnswer { id, ok: false, detail: Detail::Text(why.words()) });
+    }
+
+    /// A call came about, or not.
+    pub(super) fn dialled(&self, fault: Option<DialFault>, facts: Option<&ModemFacts>) {
+        self.with(|notes| {
+            notes.calls = notes.calls.saturating_add(1);
+            notes.dial_fault = fault.or(notes.dial_fault);
+            if let Some(facts) = facts {
+                notes.facts = facts.clone();
+            }
+        });
+    }
+
+    pub(super) fn set_modem_mah(&self, modem_mah: u32) {
+        self.with(|notes| notes.modem_mah = modem_mah);
+    }
+
+    /// What the modem is and has done: so much of a status.
+    pub(super) fn modem_status(&self) -> ModemStatus {
+        self.with(|notes| ModemStatus {
+            facts: notes.facts.clone(),
+            dial_fault: notes.dial_fault,
+            calls: notes.calls,
+            modem_mah: notes.modem_mah,
+            refused: notes.refused,
+        })
     }
 
     /// How many answers the broker does not have yet: restart when there are none.

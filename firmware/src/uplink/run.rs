@@ -7,23 +7,25 @@ use embedded_io_async::{Read, Write};
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use heapless::Vec;
 use rust_mqtt::types::PacketIdentifier;
-use serde::Serialize;
 use standpipe_shared::{Channel, Status, Topic};
 
 use super::mailbox::{Mailbox, Slots};
 use super::session::{BrokerSaid, Retain, SUBSCRIPTIONS, Session};
-use super::talk::SessionState;
+use super::talk::{ClockPatience, SessionState};
+use super::words;
 use super::{
-    Account, Away, Ended, Habits, Modem, Post, Retry, Stay, Talk, Turn, UplinkEvent, UplinkMessage,
+    Account, Away, ClockHeard, DialFault, Ended, Habits, Modem, Post, Retry, Stay, Talk, Turn,
+    UplinkBacklog, UplinkEvent, UplinkMessage,
 };
 use crate::clock::Stamp;
+use crate::heard::Malformed;
 use crate::outbox::Dated;
 use crate::pulse::{PromisingTask, Pulse};
 use crate::{Class, Heard, Link, Record, RecordId, Uptime, heard};
 
 /// The longest payload, bytes: two readings with everything in them, or four ordinary ones. The
 /// smallest board has no room to spare.
-const PAYLOAD: usize = 2 * Record::JSON_MAX + 4;
+pub(super) const PAYLOAD: usize = 2 * Record::JSON_MAX + 4;
 /// The most readings of one message.
 const BATCH: usize = 8;
 
@@ -56,10 +58,12 @@ pub struct Uplink<'u, M: RawMutex, F> {
 impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
     /// Talks to the broker for ever.
     pub async fn run<D: Modem>(&self, modem: &mut D) -> ! {
-        let mut retry = Retry::new(self.seed, &self.habits);
+        let starts = self.post.outbox.lock().await.starts();
+        let mut retry = Retry::new(self.seed, &self.habits).after_resets(starts);
         let mut subscribed = false;
         loop {
-            match retry.next(&self.post.desk(now()).await, now()) {
+            let desk = self.post.desk(now()).await;
+            match retry.next(&desk, now()) {
                 Away::Rest(Some(until)) => {
                     self.promise(until);
                     select(self.post.changed.wait(), timer(until)).await;
@@ -71,15 +75,20 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
                 Away::Dial => {
                     self.pulse.promise(PromisingTask::Uplink, now(), DIAL_S);
                     self.post.set_link(Link::Connecting);
-                    let ended = self.call(modem, &mut retry, &mut subscribed).await;
+                    if let Some(recovery) = retry.recovery() {
+                        modem.recover(recovery).await;
+                    }
+                    retry.dialling(now());
+                    let ended = self.call(modem, &mut retry, &mut subscribed, &desk).await;
                     self.post.set_link(Link::Connecting);
                     self.pulse.promise(PromisingTask::Uplink, now(), DIAL_S);
                     modem.hang_up().await;
-                    retry.ended(ended, now());
                     // Also after a failure: the next attempt of a battery may be far away.
                     if self.habits.stay == Stay::Briefly {
                         modem.sleep().await;
                     }
+                    retry.ended(ended, now());
+                    self.post.set_modem_mah(retry.spent_mah());
                     if ended == Ended::Left {
                         self.post.set_link(Link::Asleep);
                     }
@@ -94,17 +103,23 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
         self.pulse.promise(PromisingTask::Uplink, now(), wait_s.saturating_add(TURN_S));
     }
 
-    /// One call: from dialling until there is a reason to hang up.
+    /// One call for what is on `desk`: from dialling until there is a reason to hang up.
     async fn call<D: Modem>(
         &self,
         modem: &mut D,
         retry: &mut Retry,
         subscribed: &mut bool,
+        desk: &UplinkBacklog,
     ) -> Ended {
         let dialled = modem.dial().await;
         self.post.set_rssi_dbm(modem.rssi_dbm());
-        if dialled.is_err() {
-            return Ended::NotReached;
+        self.post.dialled(dialled.err(), modem.facts());
+        match dialled {
+            Ok(()) => {}
+            Err(DialFault::NoNetwork | DialFault::Denied) => return Ended::NoNetwork,
+            Err(
+                DialFault::Silent | DialFault::NoSim | DialFault::NoAnswer | DialFault::Insecure,
+            ) => return Ended::NotReached,
         }
         let mailbox = Mailbox::new();
         let mut slots = Slots(&mailbox);
@@ -118,27 +133,45 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
         let resume = if known && *subscribed { SessionState::Resumed } else { SessionState::New };
         self.post.status_unsaid();
         self.post.set_link(Link::Online);
-        let talk = Talk::new(self.habits, resume, now());
-        let line = UplinkConnection {
+        self.post.under_load.signal(());
+        let began = now();
+        let patience =
+            if retry.clock_is_due(began) { ClockPatience::Waits } else { ClockPatience::Leaves };
+        let clock_wanted = self.post.clock().wanted(began);
+        let talk = Talk::new(self.habits, resume, began).with_clock(patience);
+        let mut line = UplinkConnection {
             session,
             talk,
             post: self.post,
             urgent: None,
             bulk: None,
             subscriptions: 0,
+            clock: ClockHeard::No,
         };
-        self.converse(line, |what| {
-            retry.works();
-            *subscribed |= what == UplinkMessage::Subscribe;
-        })
-        .await
+        let ended = self.converse(&mut line, retry, subscribed, desk).await;
+        match line.clock {
+            ClockHeard::Yes if clock_wanted => {
+                retry.progressed();
+                retry.listened_for_clock(ClockHeard::Yes, now());
+            }
+            ClockHeard::No if clock_wanted && patience == ClockPatience::Waits => {
+                retry.listened_for_clock(ClockHeard::No, now());
+            }
+            ClockHeard::Yes | ClockHeard::No => {}
+        }
+        if ended == Ended::Left {
+            line.session.leave().await;
+        }
+        ended
     }
 
-    /// Takes turns until there is a reason to hang up, and tells what the broker acknowledged.
+    /// Takes turns until there is a reason to hang up.
     async fn converse<S: Read + Write>(
         &self,
-        mut line: UplinkConnection<'_, S, M, F>,
-        mut acknowledged: impl FnMut(UplinkMessage),
+        line: &mut UplinkConnection<'_, S, M, F>,
+        retry: &mut Retry,
+        subscribed: &mut bool,
+        before: &UplinkBacklog,
     ) -> Ended {
         loop {
             let turn = line.talk.next(&self.post.desk(now()).await, now());
@@ -146,10 +179,7 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
             let went = match turn {
                 Turn::Say(what) => line.say(what).await,
                 Turn::Listen(until) => line.listen(until).await,
-                Turn::Leave => {
-                    line.session.leave().await;
-                    return Ended::Left;
-                }
+                Turn::Leave => return Ended::Left,
                 Turn::GiveUp => Err(Ended::Broken),
             };
             match went {
@@ -157,11 +187,27 @@ impl<M: RawMutex, F: MultiwriteNorFlash> Uplink<'_, M, F> {
                 Ok(Some(news)) => {
                     line.talk.happened(news, now());
                     if let UplinkEvent::Acknowledged(what) = news {
-                        acknowledged(what);
+                        *subscribed |= what == UplinkMessage::Subscribe;
+                        if self.is_progress(what, before) {
+                            retry.progressed();
+                            self.post.outbox.lock().await.spoke().await;
+                        }
                     }
                 }
                 Err(ended) => return ended,
             }
+        }
+    }
+
+    /// Whether something is off the desk that the broker has acknowledged. What every call begins
+    /// with is no progress, and neither is what it repeats.
+    fn is_progress(&self, what: UplinkMessage, before: &UplinkBacklog) -> bool {
+        match what {
+            UplinkMessage::Alarm | UplinkMessage::Readings | UplinkMessage::Answer => true,
+            UplinkMessage::Status => before.status,
+            // A connection on mains that holds is what it is for.
+            UplinkMessage::Ping => self.habits.stay == Stay::Always,
+            UplinkMessage::Subscribe | UplinkMessage::Repeat => false,
         }
     }
 }
@@ -183,6 +229,7 @@ struct UplinkConnection<'l, S: Read + Write, M: RawMutex, F> {
     bulk: Option<(PacketIdentifier, Vec<RecordId, BATCH>)>,
     /// How many the broker has not answered yet.
     subscriptions: usize,
+    clock: ClockHeard,
 }
 
 impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S, M, F> {
@@ -213,28 +260,33 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
             (outbox.lost().total(), outbox.storage().word())
         };
         let status = Status { lost: (lost > 0).then_some(lost), storage, ..status };
-        let number = self.say_json(Channel::Status, &status, Retain::Yes).await?;
-        self.urgent = Some(Urgent { number, what: UplinkMessage::Status, alarm: None });
-        Ok(true)
+        let modem = self.post.modem_status();
+        let status = modem.onto(status);
+        let mut payload = [0; PAYLOAD];
+        let length = words::status(&status, &mut payload).unwrap_or(0);
+        self.say_urgent(UplinkMessage::Status, Channel::Status, &payload, length).await
     }
 
     async fn say_answer(&mut self) -> Result<bool, Ended> {
         let Some(answer) = self.post.take_answer() else { return Ok(false) };
-        let words = answer.detail.words();
-        let number = self.say_json(Channel::Reply, &answer.reply(&words), Retain::No).await?;
-        self.urgent = Some(Urgent { number, what: UplinkMessage::Answer, alarm: None });
-        Ok(true)
+        let detail = answer.detail.words();
+        let mut payload = [0; PAYLOAD];
+        let length = words::reply(&answer.reply(&detail), &mut payload).unwrap_or(0);
+        self.say_urgent(UplinkMessage::Answer, Channel::Reply, &payload, length).await
     }
 
-    async fn say_json(
+    async fn say_urgent(
         &mut self,
+        what: UplinkMessage,
         channel: Channel,
-        message: &impl Serialize,
-        retain: Retain,
-    ) -> Result<PacketIdentifier, Ended> {
-        let mut payload = [0; PAYLOAD];
-        let len = serde_json_core::to_slice(message, &mut payload).unwrap_or(0);
-        self.session.publish(channel, payload.get(..len).unwrap_or_default(), retain).await
+        payload: &[u8],
+        length: usize,
+    ) -> Result<bool, Ended> {
+        let retain = if what == UplinkMessage::Status { Retain::Yes } else { Retain::No };
+        let payload = payload.get(..length).unwrap_or_default();
+        let number = self.session.publish(channel, payload, retain).await?;
+        self.urgent = Some(Urgent { number, what, alarm: None });
+        Ok(true)
     }
 
     /// One alarm, or as many readings as fit; `false` if all of them wait for the clock.
@@ -293,7 +345,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
     }
 
     /// The message that came last: most of it is the node's, receipts are the outbox's.
-    async fn hear(&mut self) {
+    async fn hear(&mut self) -> UplinkEvent {
         let receipts = self.session.message(|topic, payload| match topic {
             Some(Topic::Device { channel: Channel::Settings, .. }) => heard::receipts(payload),
             Some(_) | None => None,
@@ -302,15 +354,35 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
             self.post.outbox.lock().await.promise(receipts).await;
         }
         let heard = self.session.message(|topic, payload| match topic {
-            Some(Topic::Device { channel, .. }) => Heard::from_device_topic(channel, payload).ok(),
-            Some(Topic::Clock) => Heard::from_clock(payload).ok(),
-            Some(Topic::Station { .. } | Topic::Chain) | None => None,
+            Some(Topic::Device { channel, .. }) => Heard::from_device_topic(channel, payload)
+                .map_err(|why| (channel, why, heard::id_of(channel, payload))),
+            Some(Topic::Clock) => {
+                Heard::from_clock(payload).map_err(|why| (Channel::Settings, why, None))
+            }
+            Some(Topic::Station { .. } | Topic::Chain) | None => {
+                Err((Channel::Telemetry, Malformed::Channel, None))
+            }
         });
         match heard {
-            Some(Heard::Receipt(id)) => self.post.outbox.lock().await.receipt(id).await,
-            Some(heard) => self.post.heard.send(heard).await,
-            None => {}
+            Ok(Heard::Receipt(id)) => self.post.outbox.lock().await.receipt(id).await,
+            Ok(heard @ Heard::Clock(_)) => {
+                self.clock = ClockHeard::Yes;
+                self.post.heard.send(heard).await;
+                return UplinkEvent::HeardClock;
+            }
+            Ok(heard) => self.post.heard.send(heard).await,
+            Err((Channel::Settings | Channel::Command, why, id)) => self.post.refuse(why, id),
+            // A receipt for an alarm without numbers is none of ours.
+            Err((
+                Channel::Receipt
+                | Channel::Telemetry
+                | Channel::Alarm
+                | Channel::Status
+                | Channel::Reply,
+                ..,
+            )) => {}
         }
+        UplinkEvent::Heard
     }
 
     async fn listen(&mut self, until: Uptime) -> Result<Option<UplinkEvent>, Ended> {
@@ -329,10 +401,7 @@ impl<S: Read + Write, M: RawMutex, F: MultiwriteNorFlash> UplinkConnection<'_, S
                 }
                 UplinkEvent::Acknowledged(UplinkMessage::Subscribe)
             }
-            BrokerSaid::Message => {
-                self.hear().await;
-                UplinkEvent::Heard
-            }
+            BrokerSaid::Message => self.hear().await,
             BrokerSaid::Other => UplinkEvent::Heard,
         }))
     }

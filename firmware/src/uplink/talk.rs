@@ -112,6 +112,8 @@ pub enum UplinkEvent {
     Held(UplinkMessage),
     /// Anything came from the broker.
     Heard,
+    /// The gateway's clock, which is said to everybody: no reason to listen on.
+    HeardClock,
 }
 
 /// How long readings may wait for the clock, which the gateway sends once a minute.
@@ -134,6 +136,8 @@ pub struct Talk {
     bulk: Option<Uptime>,
     ping: Option<Uptime>,
     subscribed: bool,
+    /// Whether it is worth staying for the gateway's clock.
+    for_clock: ClockPatience,
     /// There was nothing to say of those that wait, at that time.
     held_alarms: Option<Uptime>,
     held_readings: Option<Uptime>,
@@ -145,6 +149,14 @@ pub enum SessionState {
     /// It does not, or this is the first connection since the start: the firmware may be new.
     New,
     Resumed,
+}
+
+/// Whether a device on a battery stays connected for the gateway's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockPatience {
+    Waits,
+    /// It was listened for in vain not long ago.
+    Leaves,
 }
 
 impl Talk {
@@ -160,9 +172,17 @@ impl Talk {
             bulk: None,
             ping: None,
             subscribed: matches!(session, SessionState::Resumed),
+            for_clock: ClockPatience::Waits,
             held_alarms: None,
             held_readings: None,
         }
+    }
+
+    /// Whether it stays for the gateway's clock when that is wanted.
+    #[must_use]
+    pub const fn with_clock(mut self, patience: ClockPatience) -> Self {
+        self.for_clock = patience;
+        self
     }
 
     /// What to do at `now`, given what waits.
@@ -225,7 +245,8 @@ impl Talk {
             return None;
         }
         let last = self.spoke.max(self.heard).after_ms(self.habits.linger_ms);
-        let for_clock = self.held_readings.is_some() || desk.radio == Radio::Report;
+        let wanted = self.held_readings.is_some() || desk.radio == Radio::Report;
+        let for_clock = wanted && self.for_clock == ClockPatience::Waits;
         Some(if for_clock { last.max(self.began.after_ms(CLOCK_MS)) } else { last })
     }
 
@@ -265,13 +286,16 @@ impl Talk {
             UplinkEvent::Heard => {
                 (self.heard, self.held_alarms, self.held_readings) = (now, None, None);
             }
+            UplinkEvent::HeardClock => (self.held_alarms, self.held_readings) = (None, None),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Habits, SessionState, Talk, Turn, UplinkBacklog, UplinkEvent, UplinkMessage};
+    use super::{
+        ClockPatience, Habits, SessionState, Talk, Turn, UplinkBacklog, UplinkEvent, UplinkMessage,
+    };
     use crate::{Radio, Uptime};
 
     const QUIET: UplinkBacklog = UplinkBacklog {
@@ -383,7 +407,8 @@ mod tests {
         assert_eq!(talk.next(&QUIET, Uptime(1_000)), Turn::Listen(Uptime(3_000)));
         talk.happened(UplinkEvent::Heard, Uptime(2_000));
         assert_eq!(talk.next(&QUIET, Uptime(3_999)), Turn::Listen(Uptime(4_000)), "a command came");
-        assert_eq!(talk.next(&QUIET, Uptime(4_000)), Turn::Leave);
+        talk.happened(UplinkEvent::HeardClock, Uptime(3_999));
+        assert_eq!(talk.next(&QUIET, Uptime(4_000)), Turn::Leave, "the clock is everybody's");
         let live = UplinkBacklog { radio: Radio::Now, ..QUIET };
         assert!(matches!(talk.next(&live, Uptime(4_000)), Turn::Listen(_)), "a crew watches");
         let mains = Talk::new(Habits::ALWAYS, SessionState::Resumed, Uptime(0));
@@ -406,5 +431,16 @@ mod tests {
         has(&mut talk, UplinkMessage::Readings, 2_500);
         talk.happened(UplinkEvent::Held(UplinkMessage::Readings), Uptime(70_000));
         assert_eq!(talk.next(&desk, Uptime(75_000)), Turn::Leave, "the gateway has no clock today");
+    }
+
+    #[test]
+    fn a_clock_that_did_not_come_lately_is_not_waited_for_in_this_call() {
+        let leaves = Talk::new(Habits::BRIEFLY, SessionState::Resumed, Uptime(0))
+            .with_clock(ClockPatience::Leaves);
+        let desk = UplinkBacklog { radio: Radio::Report, ..QUIET };
+        assert_eq!(leaves.next(&desk, Uptime(2_000)), Turn::Leave);
+        let waits = Talk::new(Habits::BRIEFLY, SessionState::Resumed, Uptime(0));
+        assert_eq!(waits.next(&desk, Uptime(2_000)), Turn::Listen(Uptime(45_000)));
+        assert_eq!(waits.next(&desk, Uptime(75_000)), Turn::Leave);
     }
 }

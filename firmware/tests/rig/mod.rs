@@ -5,11 +5,16 @@
 pub mod nonsense;
 
 use standpipe_firmware::power::Meter;
+use standpipe_firmware::smoke::Chamber;
 use standpipe_firmware::{
     Actions, Contacts, Fault, Hand, Heard, Memory, Node, Pressure, Record, Seen, Smoke, Start,
     Uptime, Wanted,
 };
 use standpipe_shared::{Celsius, Condition, Degrees, Kilopascals, Kind};
+
+/// The chamber: counts in clean air, and of 1 dB/m above it.
+pub const CLEAN: f32 = 1_500.0;
+pub const PER_DB_M: f32 = 8_000.0;
 
 /// What there is to be felt.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +51,7 @@ impl World {
     /// A chamber at this obscuration above new.
     pub fn smoke(db_m: f32) -> Self {
         Self {
-            counts: Ok((1_500.0 + 8_000.0 * db_m) as u32),
+            counts: Ok((CLEAN + PER_DB_M * db_m) as u32),
             temp_c: Ok(21.0),
             battery_mv: 3_000,
             ..Self::calm()
@@ -71,7 +76,8 @@ impl Rig {
     }
 
     pub fn start(kind: Kind, memory: Option<Memory>) -> Self {
-        let node = Node::start(kind, memory, Start { boot: 7, ..Start::default() });
+        let chamber = Chamber::measured(CLEAN, PER_DB_M);
+        let node = Node::start(kind, memory, Start { boot: 7, chamber, ..Start::default() });
         let mut rig = Self {
             node,
             now: Uptime(0),

@@ -38,8 +38,7 @@ impl Device {
             interval_s: Some(900),
             reset: Some("power_on"),
             rev: Some(0),
-            lost: None,
-            storage: None,
+            ..Status::default()
         });
         post.set_radio(Radio::Report);
         Self { post, pulse: Pulse::new(60), boot, name }

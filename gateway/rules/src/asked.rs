@@ -5,7 +5,7 @@ mod command;
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
-use standpipe_shared::{Kilopascals, Settings, SettingsFault, Verb};
+use standpipe_shared::{Kilopascals, Kind, Settings, SettingsFault, Verb};
 
 use crate::Ms;
 use crate::registry::Profile;
@@ -56,6 +56,20 @@ impl Wish {
             low_kpa: kpa(profile.min_kpa),
             no_water_kpa: kpa(profile.no_water_kpa),
             delta_kpa: kpa(DELTA_KPA),
+        }
+    }
+
+    /// What keeps a device of this kind from running them, if anything does.
+    #[must_use]
+    pub fn refused_by(&self, kind: Kind) -> Option<OrderRefused> {
+        match self.0.fault_for(kind)? {
+            SettingsFault::Seconds { field, value, least, most } => {
+                Some(OrderRefused::CannotRun { field, value, least, most, kind })
+            }
+            // No kind has limits of its own for these.
+            SettingsFault::Pressure { .. }
+            | SettingsFault::SampleOverInterval { .. }
+            | SettingsFault::NoWaterOverLow { .. } => None,
         }
     }
 
@@ -167,6 +181,9 @@ pub enum OrderRefused {
     UnknownDevice,
     #[error("no such profile: look at the configuration")]
     UnknownProfile,
+    /// Settings that some device they are for cannot run, and why.
+    #[error("{field} is {value} s: set {least} to {most} s for a {} device", .kind.as_str())]
+    CannotRun { field: &'static str, value: u32, least: u32, most: u32, kind: Kind },
     /// Too many commands wait for this device.
     #[error("{most} commands wait for this device: let it answer, or let them expire")]
     TooMany { most: usize },

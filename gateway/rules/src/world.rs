@@ -383,6 +383,16 @@ impl World {
         all.into_iter().flatten().min()
     }
 
+    /// Why a device that these settings are for cannot run them, if one cannot.
+    fn refused_by(&self, of: &Of, wish: crate::orders::Wish) -> Option<OrderRefused> {
+        let registry = &self.watch.registry;
+        let theirs = registry.devices().iter().filter(|device| match of {
+            Of::Device(id) => device.id == *id,
+            Of::Profile(name) => *device.profile == **name,
+        });
+        theirs.map(|device| device.kind).find_map(|kind| wish.refused_by(kind))
+    }
+
     /// Somebody asks something of devices; answers the id of a command.
     ///
     /// # Errors
@@ -403,6 +413,9 @@ impl World {
                     Of::Profile(name) => {
                         registry.profile(name).ok_or(OrderRefused::UnknownProfile)?;
                     }
+                }
+                if let Some(refused) = wish.and_then(|wish| self.refused_by(&of, wish)) {
+                    return Err(refused);
                 }
                 let wished = wish.map(|wish| Wished { wish, by, at: now });
                 self.orders.wish_for(registry, of, wished, now, out);

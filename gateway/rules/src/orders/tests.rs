@@ -452,3 +452,38 @@ fn a_command_says_what_is_wrong_with_it() {
         assert_eq!(told, wanted, "{verb:?}");
     }
 }
+
+/// A detector that looks at its chamber every ten minutes is none: neither it nor a profile that it
+/// follows is given such settings, and a hydrant is.
+#[test]
+fn settings_that_a_kind_cannot_run_are_refused_with_the_reason() {
+    let mut registry = Registry::new([]);
+    for (id, kind, profile) in [
+        ("H-1", Kind::Hydrant, "municipal"),
+        ("S-1", Kind::Smoke, "smoke_site"),
+        ("S-2", Kind::Smoke, "indoor"),
+    ] {
+        let unheard = Device::unclaimed(id, "", kind);
+        let profile = profile.into();
+        registry.put_device(Device { profile, claimed: true, ..unheard });
+    }
+    let mut world = World::new(registry, Plan::default(), IdSecret::new([7; 32]));
+    let rare = |sample_s| {
+        Wish::new(Settings { sample_s, ..wish(900).numbered(0) }).expect("within the limits")
+    };
+    let mut refused = |of: Of, wish: Wish| {
+        let order = Order::Settings { of, wish: Some(wish), by: "Li".into() };
+        let mut out = Changes::default();
+        let refused = world.order(order, T0, &mut out).err();
+        assert!(refused.is_none() || out.wishes.is_empty(), "nothing changed");
+        refused.map(|refused| refused.to_string())
+    };
+    let why = Some("sample_s is 600 s: set 1 to 10 s for a smoke device".to_owned());
+    for of in [device("S-1"), Of::Profile("smoke_site".into()), Of::Profile("indoor".into())] {
+        assert_eq!(refused(of.clone(), rare(600)), why, "{of:?}");
+        assert_eq!(refused(of.clone(), rare(10)), None, "{of:?}");
+    }
+    for of in [device("H-1"), Of::Profile("municipal".into())] {
+        assert_eq!(refused(of.clone(), rare(600)), None, "{of:?}");
+    }
+}

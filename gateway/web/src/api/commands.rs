@@ -115,7 +115,8 @@ pub async fn ask(
         Err(OrderRefused::UnknownDevice | OrderRefused::UnknownProfile) => {
             return Err(Problem::unknown(Thing::Device, &id));
         }
-        Err(many @ OrderRefused::TooMany { .. }) => {
+        // Only settings can be more than a device can run.
+        Err(many @ (OrderRefused::TooMany { .. } | OrderRefused::CannotRun { .. })) => {
             return Err(Problem::too_many(many.to_string()));
         }
     };

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::ApiState;
 use super::body::{Id, JsonBody};
 use super::params::Params;
-use super::problem::{Problem, Thing};
+use super::problem::{Fault, Problem, ProblemCode, Thing};
 use super::wish::WishBody;
 use crate::api::who::Who;
 
@@ -249,6 +249,10 @@ async fn order(
         OrderRefused::UnknownDevice => Problem::unknown(Thing::Device, name),
         OrderRefused::UnknownProfile => Problem::unknown_profile(name),
         OrderRefused::TooMany { .. } => Problem::too_many(refused.to_string()),
+        OrderRefused::CannotRun { field, .. } => {
+            let fault = Fault { field, detail: refused.to_string() };
+            Problem::bad_members(ProblemCode::BadSettings, "Settings out of range", &[fault])
+        }
     })
 }
 

@@ -20,7 +20,7 @@ pub struct WishBody {
     /// Seconds between readings: 5 to 86400.
     #[schema(value_type = Option<u32>)]
     interval_s: Option<Number>,
-    /// Seconds between samples: 1 to 600, and no more than `interval_s`.
+    /// Seconds between samples: 1 to 600, of a smoke detector 1 to 10, and no more than `interval_s`.
     #[schema(value_type = Option<u32>)]
     sample_s: Option<Number>,
     /// kPa: 1 to 2000.

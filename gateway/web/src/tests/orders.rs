@@ -70,6 +70,7 @@ async fn what_cannot_be_asked_is_a_problem() {
         ("PUT",  "devices/H-1/settings",        json!({"interval": 60}),   400, "unknown field `interval`"),
         ("PUT",  "devices/H-1/settings",        json!({"interval_s": 2.5}), 400, "interval_s is 2.5: set 5 to 86400 s"),
         ("PUT",  "devices/H-1/settings",        json!({"delta_kpa": 1e300}), 400, "delta_kpa is 340282350"),
+        ("PUT",  "devices/SM-1/settings",       json!({"sample_s": 11}),   400, "sample_s is 11 s: set 1 to 10 s for a smoke device"),
         ("POST", "devices/H-1/commands",        json!({"command": "silence", "seconds": 901}), 400, "seconds is 901: set 1 to 900 for silence"),
         ("POST", "devices/H-1/commands",        json!({"command": "silence", "by": "x".repeat(1_001)}), 400, "by has 1001 characters"),
     ] {
