@@ -49,7 +49,7 @@ pub async fn part(view: View) -> Result<Markup, Oops> {
 async fn rows(view: &View) -> Result<Markup, Oops> {
     let area = view.who.area.clone();
     let open = view.api.store.read(move |db| view_of::open(db, &area)).await?;
-    let shown = &open.worst[..open.worst.len().min(ROWS)];
+    let shown = open.worst.get(..ROWS).unwrap_or(&open.worst);
     let left = open.total.saturating_sub(u32::try_from(shown.len()).unwrap_or(u32::MAX));
     // The board's order: what is loud and nobody has taken stands first.
     let first = open.worst.first().filter(|row| row.incident.state == State::Open);
