@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::site::{FieldSite, SOON, devices, says, settles, told};
 
-/// Cases 18 and 24: the rows that Excel leaves, text in GBK, an address that is too long.
+/// Case 24: text in two encodings, a quote that nobody closes, an address that is too long. Blank rows (18)
+/// and a list that is GBK throughout are read.
 #[test]
 fn a_bad_row_keeps_no_gateway_from_starting_that_has_a_registry() {
     let mut site = FieldSite::start(&devices(2, 4, 900), "");
@@ -15,11 +16,15 @@ fn a_bad_row_keeps_no_gateway_from_starting_that_has_a_registry() {
     let long = "x".repeat(201);
     let long =
         format!("H-9,hydrant,Hydrant 9,t-1,z-9,municipal,29.38,106.53,{long},,,900\n").into_bytes();
-    let gbk =
-        b"H-9,hydrant,\xd5\xfd\xbd\xd6,t-1,z-9,municipal,29.38,106.53,\xd5\xfd\xbd\xd6,,,900\n";
+    let mut mixed =
+        "H-8,hydrant,正街,t-1,z-9,municipal,29.38,106.53,正街,,,900\n".as_bytes().to_vec();
+    mixed.extend(
+        b"H-9,hydrant,\xd5\xfd\xbd\xd6,t-1,z-9,municipal,29.38,106.53,\xd5\xfd\xbd\xd6,,,900\n",
+    );
+    let open = b"H-9,hydrant,\"Hydrant 9,t-1,z-9,municipal,29.38,106.53,Road,,,900\n";
     let rows: [(&str, &str, &[u8]); 3] = [
-        ("24: a blank row", "S-1", b",,,,,,,,,,,\n"),
-        ("24: GBK", "S-2", gbk),
+        ("24: a quote left open", "S-1", open),
+        ("24: GBK below UTF-8", "S-2", &mixed),
         ("24: an address of 201 letters", "S-3", &long),
     ];
     for (story, device, row) in rows {
