@@ -113,8 +113,7 @@ pub fn log_bytes(keep: &KeepConfig, store: &Path) -> u64 {
     if let Some(mib) = keep.log_mib {
         return u64::from(mib) * MIB;
     }
-    let own = std::fs::metadata(store).map_or(0, |file| file.len());
-    DiskRoom::of(store).map_or(u64::MAX, |room| ((room.free + own) / 3).max(LEAST_LOG))
+    DiskRoom::without(store).map_or(u64::MAX, |room| (room.free / 3).max(LEAST_LOG))
 }
 
 /// The level that a disk is at, having been at `told` before.

@@ -7,7 +7,7 @@
 //! acknowledged the next messages are there at once, as many as before. From then on a batch of so many
 //! is not waited with.
 //!
-//! Here is what is decided, without a clock; who waits is `shell.rs:linger`.
+//! Here is what is decided, without a clock; who waits is `shell/linger.rs`.
 
 use std::time::Duration;
 

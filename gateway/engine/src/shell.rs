@@ -4,6 +4,7 @@
 //! a while (`gather.rs`): many messages a commit cost less than one each. Statuses and what stations say are taken a few at a time, since each may open or
 //! close an incident, and an alarm waits for the commit that is being made.
 
+mod linger;
 pub mod refuge;
 
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use self::refuge::Refuge;
 use super::actions::{Actions, FloodWatch};
 use super::clock::way;
-use super::gather::{Gather, Gathered};
+use super::gather::Gather;
 use super::marked::mark;
 use super::mover::Mover;
 use super::statuses::{StatusRank, Statuses};
@@ -378,50 +379,6 @@ impl<F: Fn() -> bool> Shell<F> {
         match [urgent, reports, actions, statuses, bulk].into_iter().find_map(first) {
             Some(inbox) => (Woken::Bulk, Some(inbox)),
             None => (Woken::Alone, None),
-        }
-    }
-
-    /// Waits for more telemetry; says whether something came that does not wait.
-    fn linger(&mut self) -> bool {
-        let first = self.outlets.clock.instant();
-        let (mut last, mut waiting, mut is_first) = (first, 0, true);
-        loop {
-            let now = self.outlets.clock.instant();
-            if self.queues.bulk.len() > waiting {
-                (waiting, last) = (self.queues.bulk.len(), now);
-            }
-            if now > first && std::mem::take(&mut is_first) {
-                self.gather.begins(waiting + 1, now.duration_since(self.released));
-            }
-            let (waited, quiet) = (now.duration_since(first), now.duration_since(last));
-            let batch = Gathered { waiting: waiting + 1, waited, quiet };
-            let Some(step) = self.gather.wait(batch) else {
-                self.gather.ends(batch);
-                return false;
-            };
-            let came = select! {
-                recv(self.queues.urgent) -> inbox => inbox,
-                recv(self.queues.reports) -> inbox => inbox,
-                recv(self.queues.statuses) -> status => match status {
-                    Ok(Inbox::Delivery(status)) => {
-                        self.put(status);
-                        return true;
-                    }
-                    other => other,
-                },
-                recv(self.queues.actions) -> action => match action {
-                    Ok(Inbox::Delivery(action)) => {
-                        self.actions.put(action);
-                        return true;
-                    }
-                    other => other,
-                },
-                default(step) => continue,
-            };
-            // A queue without a sender: whoever wrote to it has gone, and the next look finds that.
-            let Ok(inbox) = came else { return false };
-            self.take(inbox);
-            return true;
         }
     }
 

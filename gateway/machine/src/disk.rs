@@ -36,6 +36,16 @@ impl DiskRoom {
         Ok(Self { free: says.f_bavail * says.f_frsize, all: blocks * says.f_frsize })
     }
 
+    /// The same, when a file on it is counted as free.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn without(path: &Path) -> io::Result<Self> {
+        let Self { free, all } = Self::of(path)?;
+        let own = fs::metadata(path).map_or(0, |file| file.len());
+        Ok(Self { free: free + own, all })
+    }
+
     /// How much of it is used, percent, rounded down.
     #[must_use]
     pub fn used_percent(self) -> u64 {

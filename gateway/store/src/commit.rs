@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use standpipe_machine::clock::Moment;
 use standpipe_rules::changes::Receiver;
@@ -17,6 +16,7 @@ use ulid::Ulid;
 
 use super::boards::{self, Numbers};
 use super::expired::{self, Archived};
+use super::ledger::{self, GivenUp};
 use super::own_files::OwnFiles;
 use super::rows::{self, Known, Quarantined};
 use super::{Store, StoreError, block, bulletins, bundles, digests, orders};
@@ -27,16 +27,6 @@ const CUT_AT_ONCE: i64 = 64;
 const CHECKPOINT_PAGES: usize = 1_000;
 /// Size of a page, bytes; SQLite's default.
 const PAGE: usize = 4_096;
-
-/// Readings of one device, boot and hour that were given up before history had them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GivenUp {
-    pub device: DeviceIx,
-    /// Start of the hour in which they arrived.
-    pub hour: Ms,
-    pub boot: u32,
-    pub readings: u32,
-}
 
 /// What is to be kept besides what the world changed.
 #[derive(Clone, Debug, Default)]
@@ -312,11 +302,11 @@ impl BatchWriter<'_> {
             rows::status(self.conn, status)?;
         }
         for row in &changes.ledger {
-            rows::ledger(self.conn, row)?;
+            ledger::add(self.conn, row)?;
         }
         if !changes.ledger.is_empty() && self.world.clock_doubt().is_none() {
             // Faster than they grow, and never many at once.
-            rows::ledger_cut(self.conn, self.now, 2 * changes.ledger.len())?;
+            ledger::cut(self.conn, self.now, 2 * changes.ledger.len())?;
         }
         self.pages += saved.len() + changes.ledger.len();
         self.pages += changes.registered.len() + changes.statuses.len();
@@ -487,7 +477,7 @@ impl BatchWriter<'_> {
             rows::meta(self.conn, "series_block", &self.newest.series.to_string())?;
         }
         for row in &extras.given_up {
-            rows::given_up(self.conn, row)?;
+            ledger::give_up(self.conn, row)?;
         }
         if let Some((trail, ledger)) = extras.records {
             rows::meta(self.conn, "series_trail", &trail.to_string())?;

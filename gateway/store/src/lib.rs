@@ -51,6 +51,7 @@ mod dump;
 pub mod epoch;
 pub mod expired;
 pub mod files;
+mod ledger;
 mod load;
 pub mod lost;
 pub mod migrate;
@@ -77,7 +78,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode};
 use standpipe_machine::small_file;
 
-pub use commit::{Committed, Extras, GivenUp, move_log};
+pub use commit::{Committed, Extras, move_log};
+pub use ledger::{GivenUp, LEDGER_MS};
 pub use load::Loaded;
 pub use own_files::FileFate;
 pub use place::StorePlace;
@@ -85,9 +87,7 @@ pub use progress::Progress;
 pub use reader::Reader;
 pub use remembered::{FirstBatch, UnloggedReadings, WriterFacts};
 pub use rescued::CopiedFile;
-pub use rows::{
-    EVENT_ROWS, LEDGER_MS, QUARANTINE_BYTES, QUARANTINE_ROWS, Quarantined, REJECTED_SLOT_MS,
-};
+pub use rows::{EVENT_ROWS, QUARANTINE_BYTES, QUARANTINE_ROWS, Quarantined, REJECTED_SLOT_MS};
 pub use unread::{KnownIds, SkippedRow, StationIds};
 
 /// Page cache of the writer, KiB.

@@ -20,7 +20,7 @@ use super::boards::Numbers;
 use super::commit::{Extras, Newest};
 use super::expired::Archived;
 use super::settled::SettledInFile;
-use super::{Store, StoreError, boards, bulletins, orders, rows, working};
+use super::{Store, StoreError, boards, bulletins, ledger, orders, rows, working};
 
 /// What the writer of a store knows without reading it: true as of its last commit.
 #[derive(Clone, Copy, Debug, Default)]
@@ -84,7 +84,7 @@ impl Store {
         first("trail", changes.trail.len())?;
         first("quarantine", extras.quarantine.len())?;
         for row in &changes.ledger {
-            rows::ledger_less(&write, row)?;
+            ledger::take_out(&write, row)?;
         }
         for (reason, messages) in &extras.rejected {
             rows::rejected_less(&write, *kept_at, reason, *messages)?;

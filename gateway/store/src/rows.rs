@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use standpipe_rules::Ms;
-use standpipe_rules::changes::{LedgerRow, Page, Presence, Receiver, TrailEntry};
+use standpipe_rules::changes::{Page, Presence, Receiver, TrailEntry};
 use standpipe_rules::incidents::{Incident, State};
 use standpipe_rules::registry::{Device, DeviceIx, Station};
 use standpipe_rules::status::DeviceStatus;
@@ -12,7 +12,7 @@ use standpipe_rules::world::{Summary, World};
 use standpipe_shared::{Measurements, Severity};
 use ulid::Ulid;
 
-use super::{GivenUp, StoreError, boards};
+use super::{StoreError, boards};
 
 /// The newest rejected messages that are kept.
 pub const QUARANTINE_ROWS: i64 = 20_000;
@@ -24,8 +24,6 @@ pub const REJECTED_SLOT_MS: Ms = 15 * 60_000;
 const REJECTED_MS: Ms = 90 * 86_400_000;
 /// The newest events that are kept.
 pub const EVENT_ROWS: i64 = 10_000;
-/// How long rows of the ledger are kept: as long as raw readings.
-pub const LEDGER_MS: Ms = 90 * 86_400_000;
 
 /// A message, or a part of one, that was not understood.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -356,49 +354,6 @@ pub fn page_incident(conn: &Connection, page_id: Ulid) -> Result<Option<String>,
     Ok(find.query_row([page_id.to_string()], |row| row.get(0)).optional()?)
 }
 
-/// `ledger`: adds to what is there.
-pub fn ledger(conn: &Connection, row: &LedgerRow) -> Result<(), StoreError> {
-    let sql = "INSERT INTO ledger (ix, hour, boot, expected, received, duplicate, late, seq_reused)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-               ON CONFLICT (ix, hour, boot) DO UPDATE SET
-                   expected = expected + excluded.expected,
-                   received = received + excluded.received,
-                   duplicate = duplicate + excluded.duplicate,
-                   late = late + excluded.late,
-                   seq_reused = seq_reused + excluded.seq_reused";
-    let c = &row.counts;
-    let counts = (c.expected, c.received, c.duplicate, c.late, c.seq_reused);
-    let (expected, received, duplicate, late, reused) = counts;
-    put(conn, sql, (row.device.0, row.hour, row.boot, expected, received, duplicate, late, reused))
-}
-
-/// `ledger`: adds to what was given up.
-pub fn given_up(conn: &Connection, row: &GivenUp) -> Result<(), StoreError> {
-    let sql = "INSERT INTO ledger
-                   (ix, hour, boot, expected, received, duplicate, late, seq_reused, given_up)
-               VALUES (?1, ?2, ?3, 0, 0, 0, 0, 0, ?4)
-               ON CONFLICT (ix, hour, boot) DO UPDATE SET given_up = given_up + excluded.given_up";
-    put(conn, sql, (row.device.0, row.hour, row.boot, row.readings))
-}
-
-/// `ledger`: takes out what [`ledger`] added.
-pub fn ledger_less(conn: &Connection, row: &LedgerRow) -> Result<(), StoreError> {
-    let sql = "UPDATE ledger SET expected = expected - ?4, received = received - ?5,
-                   duplicate = duplicate - ?6, late = late - ?7, seq_reused = seq_reused - ?8
-               WHERE ix = ?1 AND hour = ?2 AND boot = ?3";
-    let c = &row.counts;
-    let counts = (c.expected, c.received, c.duplicate, c.late, c.seq_reused);
-    let (expected, received, duplicate, late, reused) = counts;
-    put(conn, sql, (row.device.0, row.hour, row.boot, expected, received, duplicate, late, reused))
-}
-
-/// `ledger`: at most `most` rows older than [`LEDGER_MS`] go.
-pub fn ledger_cut(conn: &Connection, now: Ms, most: usize) -> Result<(), StoreError> {
-    let sql = "DELETE FROM ledger WHERE (ix, hour, boot) IN
-               (SELECT ix, hour, boot FROM ledger WHERE hour < ?1 LIMIT ?2)";
-    put(conn, sql, (now - LEDGER_MS, rows_of(most)))
-}
-
 /// `page`, `digest`: the clock was set by so much, and what is owed is owed for no longer by it.
 pub fn owed_since(conn: &Connection, by: Ms) -> Result<(), StoreError> {
     let sql = "UPDATE page SET at = at + ?1 WHERE delivered_at IS NULL AND gave_up_at IS NULL
@@ -534,31 +489,10 @@ pub fn device_event(id: &str, summary: &Summary) -> Result<String, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use standpipe_rules::changes::{LedgerCounts, LedgerRow};
     use standpipe_rules::registry::DeviceIx;
-
     use standpipe_rules::status::DeviceStatus;
 
-    use super::{LEDGER_MS, REJECTED_MS, ledger, ledger_cut, rejected, status};
-
-    #[test]
-    fn rows_of_the_ledger_are_kept_for_90_days_and_go_in_small_steps() {
-        let mut conn = rusqlite::Connection::open_in_memory().unwrap();
-        crate::migrations::migrate(&mut conn).unwrap();
-        let counts = LedgerCounts { received: 1, ..LedgerCounts::default() };
-        for hour in 0..10 {
-            let row = LedgerRow { device: DeviceIx(hour % 2), hour: hour.into(), boot: 1, counts };
-            ledger(&conn, &row).unwrap();
-        }
-        let left = |most| {
-            ledger_cut(&conn, LEDGER_MS + 5, most).unwrap();
-            conn.query_row("SELECT count(*), min(hour) FROM ledger", (), |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-        };
-        assert_eq!(left(2), Ok((8, 2)));
-        assert_eq!(left(100), Ok((5, 5)), "what is younger stays");
-    }
+    use super::{REJECTED_MS, rejected, status};
 
     #[test]
     #[rustfmt::skip] // a table

@@ -10,9 +10,9 @@ use standpipe_rules::changes::Urgency;
 use standpipe_rules::incidents::{Announcement, ReceiverNews, ReceiverRole, Route};
 use standpipe_rules::orders::{CommandRequest, Of, Order, Wish};
 use standpipe_shared::{Kilopascals, Settings, Verb};
-use standpipe_store::{GivenUp, Quarantined};
 use standpipe_store::boards::URGENCIES;
 use standpipe_store::expired::Archived;
+use standpipe_store::{GivenUp, Quarantined};
 
 use super::*;
 use crate::crash_tests::{Event, Says, any_event};

@@ -119,11 +119,7 @@ fn hydrants_around(
 ) -> Result<Vec<HydrantRow>, ReadError> {
     let north = NEAR_M / DEGREE_M;
     // At a pole a degree of longitude is no way at all.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a square that holds the circle: who is in, is measured"
-    )]
-    let east = north / lat.to_radians().cos().max(0.01);
+    let east = north / libm::cos(lat.to_radians()).max(0.01);
     let of = (lat - north, lat + north, lon - east, lon + east);
     let sql = around_sql();
     let rows = all(db, &sql, of, |row| {

@@ -137,7 +137,8 @@ fn what_was_closed_in_a_log_that_is_lost_does_not_burn_again() {
     let incident = disk.shell.engine.world().book.open().find(fire).unwrap().id;
     let act = |disk: &FullDisk, kind| {
         let (by, note) = ("Li".into(), "a pan".into());
-        let action = standpipe_rules::incidents::Action { incident, kind, by, note };
+        let action =
+            standpipe_rules::incidents::Action { incident, kind, by, note, seen: "".into() };
         let actor = standpipe_rules::incidents::Actor::admin("admin").into();
         disk.handle.try_send(Input::Act { actor, action }).unwrap();
     };
