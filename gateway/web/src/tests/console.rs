@@ -390,7 +390,7 @@ async fn a_month_is_counted_with_last_month_beside_it_and_exercises_left_out() {
     let installed = "UPDATE device SET json = json_set(json, '$.installed_on', \
                      iif(id = 'H-1', '2025-10-05', '2025-11-03'))";
     api.db.execute(installed, ()).unwrap();
-    let hour = "INSERT INTO ledger VALUES (0, ?1, 1, 1, 1, 0, 0, 0)";
+    let hour = "INSERT INTO ledger VALUES (0, ?1, 1, 1, 1, 0, 0, 0, 0)";
     api.db.execute(hour, [this - this % 3_600_000]).unwrap();
     for (n, hop, at) in [
         (4, "verifying", 0),

@@ -147,6 +147,11 @@ fn what_was_closed_in_a_log_that_is_lost_does_not_burn_again() {
     disk.turns();
     disk.says(ALARM, "a/S-0/alarm", r#"{"condition":"smoke","active":false}"#, 700);
     disk.turns();
+    // Nobody took it back.
+    let later = disk.shell.outlets.clock.now() + 31_000;
+    disk.shell.engine.tick(later);
+    disk.handle.try_send(Input::KeepAll).unwrap();
+    disk.turns();
     let open = "SELECT count(*) FROM incident WHERE open = 1 AND class = 'fire'";
     assert_eq!(count(&path, open), 2);
     cut(tail(&path, "-wal"));
