@@ -73,11 +73,9 @@ async fn main(spawner: Spawner) {
         // better than a device that never starts.
         Reset::Watchdog if !crystal_runs() => LsConfig::default_lsi(),
         // The crystal of 32,768 Hz carries the time through STOP.
-        Reset::PowerOn
-        | Reset::Brownout
-        | Reset::Watchdog
-        | Reset::Command
-        | Reset::Pin => LsConfig::default_lse(),
+        Reset::PowerOn | Reset::Brownout | Reset::Watchdog | Reset::Command | Reset::Pin => {
+            LsConfig::default_lse()
+        }
     };
     // Its port would keep clocks on in STOP, 700 µA.
     config.enable_debug_during_sleep = false;
