@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
+use standpipe_machine::limits::GATHER;
 use standpipe_machine::small_file;
 use standpipe_receivers::DigestSupport;
 use standpipe_rules::changes::Receiver;
@@ -164,9 +165,6 @@ pub struct StoreConfig {
     /// What is to become of one that was lost; not in the file.
     pub choice: Choice,
 }
-
-/// Unless `store.gather_ms` says otherwise.
-const GATHER: Duration = Duration::from_millis(100);
 
 impl StoreConfig {
     /// The embedded history, beside the store, so that it never blocks it.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use standpipe_machine::limits::GATHER;
 use standpipe_machine::small_file;
 use standpipe_rules::incidents::Steps;
 use standpipe_shared::ROOT;
@@ -15,9 +16,9 @@ use super::fault::ConfigFaults;
 use super::named::{content, path, secret};
 use super::section::{Notes, Section};
 use super::{
-    BrokerAddress, ClientCertificate, Config, Escalation, GATHER, HttpConfig, HttpDoor,
-    InfluxConfig, Language, MqttConfig, RegistryFiles, Secret, StoreConfig, Verify, digest, keep,
-    profiles, webhooks,
+    BrokerAddress, ClientCertificate, Config, Escalation, HttpConfig, HttpDoor, InfluxConfig,
+    Language, MqttConfig, RegistryFiles, Secret, StoreConfig, Verify, digest, keep, profiles,
+    webhooks,
 };
 
 /// No time of escalation is longer than a week, seconds.

@@ -11,8 +11,6 @@
 
 use std::time::Duration;
 
-/// Readings are gathered for so long unless `store.gather_ms` says otherwise.
-pub const USUAL: Duration = Duration::from_millis(100);
 /// A batch of so many is not waited with: half of what the broker sends at most, as we configure it.
 const ENOUGH: usize = 500;
 /// The number of readings is looked at this often while they are gathered …
@@ -65,11 +63,11 @@ impl Gather {
         (batch.waiting < enough && !left.is_zero()).then(|| left.min(step))
     }
 
-    /// The first look at a batch: so many came within `since`, the time since the last batch was
-    /// acknowledged.
-    pub(super) fn begins(&mut self, came: usize, since: Duration) {
+    /// A step after a batch began: so many have come. `followed`: how long after the last batch was
+    /// acknowledged the first of them did.
+    pub(super) fn begins(&mut self, came: usize, followed: Duration) {
         let Some(before) = self.stalled.take() else { return };
-        let were_held = since <= AT_ONCE && came * 2 >= before && came > 0;
+        let were_held = followed <= AT_ONCE && came * 2 >= before;
         self.alike = if were_held { self.alike.saturating_add(1) } else { 0 };
         if self.alike >= ALIKE {
             self.window = Some(before);
@@ -95,7 +93,9 @@ impl Gather {
 mod tests {
     use std::time::Duration;
 
-    use super::{ENOUGH, Gather, Gathered, TRY_AGAIN, USUAL};
+    use standpipe_machine::limits::GATHER as USUAL;
+
+    use super::{ENOUGH, Gather, Gathered, TRY_AGAIN};
 
     /// A town whose readings come evenly, by a broker that sends `window` before it waits: gathers for so
     /// many batches; readings per batch and milliseconds of all.
@@ -119,7 +119,7 @@ mod tests {
                 let since = |from: u64| Duration::from_micros(now - from);
                 let batch = Gathered { waiting, waited: since(first), quiet: since(last) };
                 if looks == 1 {
-                    gather.begins(waiting, since(released));
+                    gather.begins(waiting, Duration::from_micros(first - released));
                 }
                 looks += 1;
                 let Some(wait) = gather.wait(batch) else {

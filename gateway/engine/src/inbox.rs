@@ -13,7 +13,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use standpipe_machine::clock::Stamp;
 use standpipe_machine::limits::{
-    ACTION_QUEUE, BULK_QUEUE, REPORT_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
+    ACTION_QUEUE, BULK_QUEUE, GATHER, REPORT_QUEUE, STAGED_BYTES, STATUS_QUEUE, URGENT_QUEUE,
 };
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::{Action, Actor, Announcement, BadAnnouncement, Refused};
@@ -26,7 +26,6 @@ use tokio::sync::oneshot;
 use ulid::Ulid;
 
 use crate::entry::{Entry, EntryOutcome, Input, RegistryRows, SourceMessage};
-use crate::gather;
 use crate::source::{QueueKind, Receipt, SourceIx, Sources};
 
 /// With so many messages in the urgent queue, alarms of a bulk source wait with the readings: the
@@ -287,7 +286,7 @@ pub fn queues(sources: &Sources) -> (EngineHandle, Queues) {
         actions: actions_in,
         reports: reports_in,
         bulk: bulk_in,
-        gather: gather::USUAL,
+        gather: GATHER,
         staged: staged.clone(),
     };
     let sources = sources.clone();

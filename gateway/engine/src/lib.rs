@@ -318,12 +318,21 @@ impl Engine {
         self.meters.delivery(&delivery);
         let digest = delivery.arrived.digest;
         self.due.alarms.extend(receipt::receipts(&delivery.parsed, digest));
-        let (mark, before) = (marked::mark(&delivery, at), self.state.changes.incidents.len());
+        let before = self.state.changes.incidents.len();
         let until = self.enter_message(delivery.entry(self.set, first_came, now));
-        if self.state.changes.incidents.len() > before {
-            self.marks.extend(mark.filter(|_| first_came.is_none()).map(|mark| (mark, at)));
+        if first_came.is_none() && self.state.changes.incidents.len() > before {
+            self.mark_newest(at);
         }
         self.due.receipts.extend(receipt.map(|receipt| OwedReceipt { source, receipt, until }));
+    }
+
+    /// Notes the message that was entered last, if its ids go by its arrival.
+    fn mark_newest(&mut self, at: Ms) {
+        let newest = self.batch.entries.last().map(|entry| &entry.input);
+        if let Some(Input::Message(message)) = newest {
+            let mark = marked::mark(&message.parsed, message.print, at);
+            self.marks.extend(mark.map(|mark| (mark, at)));
+        }
     }
 
     /// What must have happened before the message's sender may be told that all is well, where nothing

@@ -12,39 +12,30 @@
 
 use standpipe_rules::Ms;
 use standpipe_rules::incidents::is_believable;
-use standpipe_rules::wire::{self, Message};
+use standpipe_rules::wire::{self, Message, Parsed};
 
-use crate::Delivery;
+/// The mark of a message that arrived then; `None`: it says when it was sent. `print`: its fingerprint.
+pub(crate) fn mark(parsed: &Parsed, print: u128, arrived: Ms) -> Option<u128> {
+    let sender = parsed.messages().find_map(|message| sent_at_no_time(message, arrived))?;
+    let said = [sender.as_bytes(), &print.to_le_bytes()].concat();
+    Some(wire::print(b"mark", &said))
+}
 
-/// The mark of a message that arrived then; `None`: it says when it was sent.
-pub(crate) fn mark(delivery: &Delivery, arrived: Ms) -> Option<u128> {
-    let claims = |ts| is_believable(ts, arrived);
-    let by_arrival = |message: &Message| match message {
-        Message::Alarm { alarm, .. } => !claims(alarm.reading.ts),
-        Message::Telemetry { readings, .. } => readings.iter().any(|reading| !claims(reading.ts)),
-        Message::UnreadableAlarm { .. } => true,
+/// Who sent a message that goes by its arrival.
+fn sent_at_no_time(message: &Message, arrived: Ms) -> Option<&str> {
+    let is_unclaimed = |ts| !is_believable(ts, arrived);
+    match message {
+        Message::Alarm { device, alarm, .. } => is_unclaimed(alarm.reading.ts).then_some(&**device),
+        Message::Telemetry { device, readings, .. } => {
+            readings.iter().any(|reading| is_unclaimed(reading.ts)).then_some(&**device)
+        }
+        Message::UnreadableAlarm { topic, .. } => Some(topic),
         Message::Status { .. }
         | Message::NotUnderstood { .. }
         | Message::Cleared { .. }
         | Message::Reply { .. }
         | Message::Action { .. }
         | Message::Presence { .. }
-        | Message::Chain { .. } => false,
-    };
-    let first = delivery.parsed.messages().find(|message| by_arrival(message))?;
-    let topic = match first {
-        Message::UnreadableAlarm { topic, .. } => Some(&**topic),
-        Message::Alarm { .. }
-        | Message::Telemetry { .. }
-        | Message::Status { .. }
-        | Message::NotUnderstood { .. }
-        | Message::Cleared { .. }
-        | Message::Reply { .. }
-        | Message::Action { .. }
-        | Message::Presence { .. }
         | Message::Chain { .. } => None,
-    };
-    let sender = topic.or_else(|| first.device()).unwrap_or_default();
-    let said = [sender.as_bytes(), &delivery.arrived.print.to_le_bytes()].concat();
-    Some(wire::print(b"mark", &said))
+    }
 }

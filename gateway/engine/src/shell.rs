@@ -1,8 +1,9 @@
 //! The engine's thread: what is waiting is taken, alarms first, and committed.
 //!
 //! An alarm is committed at once, with what little telemetry is at hand. Telemetry alone is gathered for
-//! a while (`gather.rs`): many messages a commit cost less than one each. Statuses and what stations say are taken a few at a time, since each may open or
-//! close an incident, and an alarm waits for the commit that is being made.
+//! a while (`gather.rs`): many messages a commit cost less than one each. Statuses and what stations
+//! say are taken a few at a time, since each may open or close an incident, and an alarm waits for the
+//! commit that is being made.
 
 mod linger;
 pub mod refuge;
@@ -147,11 +148,8 @@ impl<F: Fn() -> bool> Shell<F> {
         if !self.follow_clock() {
             return false;
         }
-        match (first, woken) {
-            (Some(Inbox::Delivery(status)), Woken::Statuses) => self.put(status),
-            (Some(Inbox::Delivery(action)), Woken::Actions) => self.actions.put(action),
-            (Some(inbox), _) => self.take(inbox),
-            (None, _) => {}
+        if let Some(first) = first {
+            self.take_first(first, woken);
         }
         match woken {
             Woken::Urgent | Woken::Statuses | Woken::Actions => self.gather(WITH_ALARM),
@@ -187,6 +185,15 @@ impl<F: Fn() -> bool> Shell<F> {
             return false;
         }
         true
+    }
+
+    /// What woke the engine: a status and an action wait for their turn, the rest is taken.
+    fn take_first(&mut self, first: Inbox, woken: Woken) {
+        match (first, woken) {
+            (Inbox::Delivery(status), Woken::Statuses) => self.put(status),
+            (Inbox::Delivery(action), Woken::Actions) => self.actions.put(action),
+            (inbox, _) => self.take(inbox),
+        }
     }
 
     /// What the gateway has to do without is an incident as long as it is so.
@@ -305,7 +312,7 @@ impl<F: Fn() -> bool> Shell<F> {
     /// When an earlier life took that message, which it could not store.
     fn marked_before(&mut self, delivery: &Delivery, now: Ms) -> Option<Ms> {
         let marks = self.outlets.marks.as_mut().filter(|marks| marks.has_former())?;
-        marks.take(mark(delivery, now)?)
+        marks.take(mark(&delivery.parsed, delivery.arrived.print, now)?)
     }
 
     /// What goes by its arrival is marked while nothing can be stored, and no longer.

@@ -6,6 +6,7 @@ mod archived;
 mod clock;
 mod disk;
 mod entries;
+mod gathering;
 mod lives;
 mod queue;
 mod reports;

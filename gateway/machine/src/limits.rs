@@ -30,6 +30,8 @@ pub const BATCH: usize = 2_000;
 pub const REGISTRY_FILE: u64 = 32 * 1024 * 1024;
 /// Rows of a list that are registered in one transaction: an alarm waits for no more of them.
 pub const REGISTER_AT_ONCE: usize = 500;
+/// How long readings wait for more of them before they are committed, unless `store.gather_ms` says otherwise.
+pub const GATHER: Duration = Duration::from_millis(100);
 /// The longest pause between two attempts to reach a broker, a webhook or a database.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long everything may take to stop.

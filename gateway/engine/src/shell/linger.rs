@@ -2,51 +2,45 @@
 
 use crossbeam_channel::select;
 
-use super::Shell;
+use super::{Shell, Woken};
 use crate::gather::Gathered;
-use crate::inbox::Inbox;
 
 impl<F: Fn() -> bool> Shell<F> {
     /// Waits for more telemetry; says whether something came that does not wait.
     pub(super) fn linger(&mut self) -> bool {
         let first = self.outlets.clock.instant();
-        let (mut last, mut waiting, mut is_first) = (first, 0, true);
+        let (mut last, mut waiting) = (first, 1);
+        let mut followed = Some(first.duration_since(self.released));
+        let mut now = first;
         loop {
-            let now = self.outlets.clock.instant();
-            if self.queues.bulk.len() > waiting {
-                (waiting, last) = (self.queues.bulk.len(), now);
+            // Beside those in the queue, the one that was taken.
+            if self.queues.bulk.len() >= waiting {
+                (waiting, last) = (self.queues.bulk.len() + 1, now);
             }
-            if now > first && std::mem::take(&mut is_first) {
-                self.gather.begins(waiting + 1, now.duration_since(self.released));
+            if now > first
+                && let Some(followed) = followed.take()
+            {
+                self.gather.begins(waiting, followed);
             }
             let (waited, quiet) = (now.duration_since(first), now.duration_since(last));
-            let batch = Gathered { waiting: waiting + 1, waited, quiet };
+            let batch = Gathered { waiting, waited, quiet };
             let Some(step) = self.gather.wait(batch) else {
                 self.gather.ends(batch);
                 return false;
             };
-            let came = select! {
-                recv(self.queues.urgent) -> inbox => inbox,
-                recv(self.queues.reports) -> inbox => inbox,
-                recv(self.queues.statuses) -> status => match status {
-                    Ok(Inbox::Delivery(status)) => {
-                        self.put(status);
-                        return true;
-                    }
-                    other => other,
-                },
-                recv(self.queues.actions) -> action => match action {
-                    Ok(Inbox::Delivery(action)) => {
-                        self.actions.put(action);
-                        return true;
-                    }
-                    other => other,
-                },
-                default(step) => continue,
+            let (woken, came) = select! {
+                recv(self.queues.urgent) -> came => (Woken::Urgent, came),
+                recv(self.queues.reports) -> came => (Woken::Urgent, came),
+                recv(self.queues.statuses) -> came => (Woken::Statuses, came),
+                recv(self.queues.actions) -> came => (Woken::Actions, came),
+                default(step) => {
+                    now = self.outlets.clock.instant();
+                    continue;
+                }
             };
             // A queue without a sender: whoever wrote to it has gone, and the next look finds that.
-            let Ok(inbox) = came else { return false };
-            self.take(inbox);
+            let Ok(came) = came else { return false };
+            self.take_first(came, woken);
             return true;
         }
     }

@@ -89,8 +89,8 @@ impl<F: Fn() -> bool> Shell<F> {
     pub(super) fn tries_to_go_back(&mut self) {
         let now = self.outlets.clock.instant();
         if self.refuge.back_at.is_some_and(|at| at <= now) {
-            let room = |file| DiskRoom::of(file).is_ok_and(|room| room.free < BACK_ROOM);
-            if !self.refuge.hangs && room(self.outlets.place.file()) {
+            let is_full = |file| DiskRoom::of(file).is_ok_and(|room| room.free < BACK_ROOM);
+            if !self.refuge.hangs && is_full(self.outlets.place.file()) {
                 self.refuge.back_at = Some(now + BACK_EVERY);
             } else {
                 self.goes_back();
