@@ -18,9 +18,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::identity;
-
 use standpipe_rules::Ms;
+
+use crate::identity;
 
 pub use moment::Moment;
 

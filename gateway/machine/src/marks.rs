@@ -71,9 +71,6 @@ impl Marks {
 
     /// When a former life made that mark first; asked once.
     pub fn take(&mut self, mark: u128) -> Option<i64> {
-        if self.former.is_empty() {
-            return None;
-        }
         // It stays where it is until what follows from it is kept.
         let (at, places) = self.former.remove(&mark)?;
         self.own.extend(places);

@@ -11,7 +11,6 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use standpipe_rules::Ms;
 
@@ -74,13 +73,7 @@ impl Store {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_URI;
         let uri = read_only(&self.path, ReadOnly::FileAlone);
-        let open = || -> rusqlite::Result<Connection> {
-            let old = Connection::open_with_flags(uri, flags)?;
-            old.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-            old.execute_batch("PRAGMA writable_schema = ON")?;
-            Ok(old)
-        };
-        match open() {
+        match lost::open_damaged(Path::new(&uri), flags) {
             Ok(old) => lost::recover_from(&old, into),
             Err(bad) => {
                 tracing::error!("nothing can be read of {} ({bad})", self.path.display());

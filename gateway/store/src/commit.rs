@@ -17,7 +17,6 @@ use ulid::Ulid;
 use super::boards::{self, Numbers};
 use super::expired::{self, Archived};
 use super::ledger::{self, GivenUp};
-use super::own_files::OwnFiles;
 use super::rows::{self, Known, Quarantined};
 use super::{Store, StoreError, block, bulletins, bundles, digests, orders};
 
@@ -149,7 +148,7 @@ impl Store {
         batch.trim(self.newest.event)?;
         let (newest, pages, requeued) = (batch.newest, batch.pages, batch.requeued);
         tx.commit()?;
-        self.own_files.as_mut().map_or(Ok(()), OwnFiles::look_after_commit)?;
+        self.is_still_in_its_files()?;
 
         if newest.block > self.newest.block {
             self.kept.push(newest.block, changes.readings.len());

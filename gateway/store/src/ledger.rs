@@ -1,16 +1,16 @@
 //! `ledger`: what devices sent, by hour and boot, and what of it history will never have.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Params};
 use serde::{Deserialize, Serialize};
-use standpipe_rules::Ms;
-use standpipe_rules::changes::LedgerRow;
+use standpipe_rules::changes::{LedgerCounts, LedgerRow};
 use standpipe_rules::registry::DeviceIx;
+use standpipe_rules::{DAY_MS, Ms};
 
 use super::StoreError;
 use super::rows::{put, rows_of};
 
 /// How long rows of the ledger are kept: as long as raw readings.
-pub const LEDGER_MS: Ms = 90 * 86_400_000;
+pub const LEDGER_MS: Ms = 90 * DAY_MS;
 
 /// Readings of one device, boot and hour that were given up before history had them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,10 +32,14 @@ pub(crate) fn add(conn: &Connection, row: &LedgerRow) -> Result<(), StoreError> 
                    duplicate = duplicate + excluded.duplicate,
                    late = late + excluded.late,
                    seq_reused = seq_reused + excluded.seq_reused";
-    let c = &row.counts;
-    let counts = (c.expected, c.received, c.duplicate, c.late, c.seq_reused);
-    let (expected, received, duplicate, late, reused) = counts;
-    put(conn, sql, (row.device.0, row.hour, row.boot, expected, received, duplicate, late, reused))
+    put(conn, sql, values(row))
+}
+
+/// Device, hour, boot, and the counts in the order of their columns.
+fn values(row: &LedgerRow) -> impl Params {
+    let LedgerRow { device, hour, boot, counts } = row;
+    let LedgerCounts { expected, received, duplicate, late, seq_reused } = *counts;
+    (device.0, *hour, *boot, expected, received, duplicate, late, seq_reused)
 }
 
 /// `ledger`: adds to what was given up.
@@ -52,10 +56,7 @@ pub(crate) fn take_out(conn: &Connection, row: &LedgerRow) -> Result<(), StoreEr
     let sql = "UPDATE ledger SET expected = expected - ?4, received = received - ?5,
                    duplicate = duplicate - ?6, late = late - ?7, seq_reused = seq_reused - ?8
                WHERE ix = ?1 AND hour = ?2 AND boot = ?3";
-    let c = &row.counts;
-    let counts = (c.expected, c.received, c.duplicate, c.late, c.seq_reused);
-    let (expected, received, duplicate, late, reused) = counts;
-    put(conn, sql, (row.device.0, row.hour, row.boot, expected, received, duplicate, late, reused))
+    put(conn, sql, values(row))
 }
 
 /// `ledger`: at most `most` rows older than [`LEDGER_MS`] go.

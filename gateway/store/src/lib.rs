@@ -259,7 +259,14 @@ impl Store {
         migrations::migrate(&mut conn)?;
         let progress = Progress::of(&conn);
         let own_files = lock.as_ref().map(|_| own_files::OwnFiles::of(path));
-        let mut store = Self {
+        let mut store = Self { progress, own_files, _lock: lock, ..Self::over(conn, path) };
+        store.is_in_its_files()?;
+        Ok(store)
+    }
+
+    /// A store of which nothing was read yet, and of whose files nobody knows.
+    fn over(conn: Connection, path: &Path) -> Self {
+        Self {
             conn,
             path: path.to_owned(),
             newest: commit::Newest::default(),
@@ -269,13 +276,11 @@ impl Store {
             unmoved_pages: 0,
             archived: None,
             remembered: None,
-            progress,
-            own_files,
+            progress: Progress::default(),
+            own_files: None,
             skipped: RefCell::default(),
-            _lock: lock,
-        };
-        store.is_in_its_files()?;
-        Ok(store)
+            _lock: None,
+        }
     }
 
     /// Looks whether its files are still its own; a store in memory has none.
@@ -284,6 +289,11 @@ impl Store {
     /// [`StoreError::NotOurs`]: what is written there is lost.
     pub fn is_in_its_files(&mut self) -> Result<(), StoreError> {
         self.own_files.as_mut().map_or(Ok(()), own_files::OwnFiles::look)
+    }
+
+    /// The same after a commit, which may have cut the log back.
+    fn is_still_in_its_files(&mut self) -> Result<(), StoreError> {
+        self.own_files.as_mut().map_or(Ok(()), own_files::OwnFiles::look_after_commit)
     }
 
     /// The newest log block.

@@ -234,14 +234,16 @@ fn malformed(path: &Path, bytes: u64) -> Result<Option<String>, StoreError> {
 fn recover(from: &Path, into: &Connection) -> u64 {
     // To write, which a write-ahead log wants of its readers; nothing is written.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let open = || -> rusqlite::Result<Connection> {
-        let old = Connection::open_with_flags(from, flags)?;
-        old.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        // Reads what can be read behind a damaged schema, or of a file that is too short.
-        old.execute_batch("PRAGMA writable_schema = ON")?;
-        Ok(old)
-    };
-    open().map_or(0, |old| recover_from(&old, into))
+    open_damaged(from, flags).map_or(0, |old| recover_from(&old, into))
+}
+
+/// Opens a database of which not all makes sense. Its log is left as it is.
+pub(super) fn open_damaged(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let old = Connection::open_with_flags(path, flags)?;
+    old.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // Reads what can be read behind a damaged schema, or of a file that is too short.
+    old.execute_batch("PRAGMA writable_schema = ON")?;
+    Ok(old)
 }
 
 /// The same of a database that is open.

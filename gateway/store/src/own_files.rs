@@ -110,9 +110,14 @@ impl OwnFiles {
     /// # Errors
     /// [`StoreError::NotOurs`].
     pub fn look(&mut self) -> Result<(), StoreError> {
+        self.look_at_all(u64::MAX)
+    }
+
+    /// `least`: the log may have been cut back to so many bytes.
+    fn look_at_all(&mut self, least: u64) -> Result<(), StoreError> {
         self.database.look(u64::MAX)?;
         self.memory.look(u64::MAX)?;
-        self.log.look(u64::MAX)
+        self.log.look(least)
     }
 
     /// After a commit, which has its log begin with a head, and may have cut that back.
@@ -120,9 +125,7 @@ impl OwnFiles {
     /// # Errors
     /// [`StoreError::NotOurs`].
     pub fn look_after_commit(&mut self) -> Result<(), StoreError> {
-        self.database.look(u64::MAX)?;
-        self.memory.look(u64::MAX)?;
-        self.log.look(WAL_KEPT.unsigned_abs())?;
+        self.look_at_all(WAL_KEPT.unsigned_abs())?;
         if self.head.is_none() {
             self.head = File::open(&self.log.path).ok();
         }

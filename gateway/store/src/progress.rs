@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::Connection;
 
-use super::{Store, StoreError, commit, load};
+use super::{Store, StoreError};
 
 /// Counted once in so many instructions of SQLite's machine: some 20 µs.
 const INSTRUCTIONS: i32 = 1_000;
@@ -49,20 +49,6 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn stand_in(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self {
-            conn: Connection::open_in_memory()?,
-            path: path.to_owned(),
-            newest: commit::Newest::default(),
-            kept: load::KeptBlocks::default(),
-            conditions: Vec::new(),
-            body: Vec::new(),
-            unmoved_pages: 0,
-            archived: None,
-            remembered: None,
-            progress: Progress::default(),
-            own_files: None,
-            skipped: std::cell::RefCell::default(),
-            _lock: None,
-        })
+        Ok(Self::over(Connection::open_in_memory()?, path))
     }
 }

@@ -15,7 +15,6 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::expired::{self, Archived};
-use super::own_files::OwnFiles;
 use super::settled::forget_what_is_over;
 use super::{Store, StoreError, rows};
 
@@ -184,7 +183,7 @@ impl Store {
         rows::quarantine_trim(&write)?;
         write.commit()?;
         drop(attached);
-        self.own_files.as_mut().map_or(Ok(()), OwnFiles::look_after_commit)?;
+        self.is_still_in_its_files()?;
         self.continues(copy);
         Ok(())
     }

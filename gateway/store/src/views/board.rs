@@ -76,11 +76,11 @@ pub fn open(db: &Connection, area: &Area) -> Result<OpenIncidents, ReadError> {
         }
         let sql = format!(
             "SELECT {} FROM incident i INDEXED BY incident_board
-             WHERE i.place = {place} AND {} ORDER BY i.opened_at DESC, i.number DESC LIMIT {left}",
+             WHERE i.place = {place} AND {} ORDER BY i.opened_at DESC, i.number DESC LIMIT ?2",
             columns(),
             area.incidents()
         );
-        worst.extend(all(db, &sql, [area], BoardRow::read)?);
+        worst.extend(all(db, &sql, (area, left), BoardRow::read)?);
     }
     Ok(OpenIncidents { total, worst })
 }
@@ -105,20 +105,14 @@ fn exercise_sql(area: &Area) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::plan;
     use super::exercise_sql;
     use crate::accounts::Area;
-    use crate::{Reader, Store};
 
     #[test]
     fn an_exercise_is_found_without_a_look_at_what_is_open() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("store.db");
-        drop(Store::open(&path).unwrap());
-        let reader = Reader::open(&path).unwrap();
         for area in [Area::All, Area::of(["t1"])] {
-            let sql = format!("EXPLAIN QUERY PLAN {}", exercise_sql(&area));
-            let plan = reader.query(&sql, [&area], |row| row.get::<_, String>(3)).unwrap();
-            let plan = plan.join("; ");
+            let plan = plan(&exercise_sql(&area), [&area]);
             assert!(plan.contains("INDEX incident_exercise"), "{plan}");
             assert!(!plan.contains("TEMP B-TREE"), "nor sorted: {plan}");
         }

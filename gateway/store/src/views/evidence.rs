@@ -187,20 +187,12 @@ fn hydrant(
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::plan;
     use super::around_sql;
-    use crate::{Reader, Store};
 
     #[test]
     fn water_near_a_fire_is_found_by_where_it_is() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("store.db");
-        drop(Store::open(&path).unwrap());
-        let reader = Reader::open(&path).unwrap();
-        let sql = format!("EXPLAIN QUERY PLAN {}", around_sql());
-        let plan = reader.query(&sql, (1, 2, 3, 4), |row| row.get::<_, String>(3)).unwrap();
-        assert!(
-            plan.join("; ").contains("INDEX device_hydrant (<expr>>? AND <expr><?)"),
-            "{plan:?}"
-        );
+        let plan = plan(&around_sql(), (1, 2, 3, 4));
+        assert!(plan.contains("INDEX device_hydrant (<expr>>? AND <expr><?)"), "{plan}");
     }
 }

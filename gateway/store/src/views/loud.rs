@@ -9,6 +9,7 @@ use super::board::{BoardRow, CRITICAL, CRITICAL_TAKEN, FIRE, FIRE_TAKEN, columns
 use super::{all, first};
 use crate::accounts::Area;
 use crate::readers::ReadError;
+use crate::rows::rows_of;
 
 /// Incidents of one screen at most; the others are counted.
 pub const SHOWN: usize = 20;
@@ -68,8 +69,8 @@ pub fn loud(
 ) -> Result<LoudIncidents, ReadError> {
     let mut found = LoudIncidents::default();
     for place in [FIRE, CRITICAL] {
-        let sql = open_sql(area, place, SHOWN - found.open.len());
-        found.open.extend(all(db, &sql, (area, station), BoardRow::read)?);
+        let most = rows_of(SHOWN - found.open.len());
+        found.open.extend(all(db, &open_sql(area, place), (area, station, most), BoardRow::read)?);
     }
     found.total = found.open.len();
     if found.total == SHOWN {
@@ -77,8 +78,8 @@ pub fn loud(
         found.total = db.prepare_cached(&sql)?.query_row((area, station), |row| row.get(0))?;
     }
     for place in [FIRE_TAKEN, CRITICAL_TAKEN] {
-        let sql = taken_sql(area, place, SHOWN - found.taken.len());
-        for row in all(db, &sql, (area, station), BoardRow::read)? {
+        let most = rows_of(SHOWN - found.taken.len());
+        for row in all(db, &taken_sql(area, place), (area, station, most), BoardRow::read)? {
             let by = taken_by(db, &row.incident.id.to_string())?.unwrap_or_default();
             found.taken.push((row, by));
         }
@@ -91,11 +92,12 @@ const PAGED: &str = "(?2 IS NULL OR EXISTS (SELECT 1 FROM page p WHERE p.inciden
      AND p.episode = json_extract(i.wire, '$.episode')
      AND p.kind = 'station' AND p.receiver = ?2))";
 
-fn open_sql(area: &Area, place: u8, most: usize) -> String {
+/// At most `?3` of them.
+fn open_sql(area: &Area, place: u8) -> String {
     format!(
         "SELECT {} FROM incident i INDEXED BY incident_board
          WHERE i.place = {place} AND {} AND {PAGED}
-         ORDER BY i.opened_at, i.number LIMIT {most}",
+         ORDER BY i.opened_at, i.number LIMIT ?3",
         columns(),
         area.incidents()
     )
@@ -109,11 +111,12 @@ fn count_sql(area: &Area) -> String {
     )
 }
 
-fn taken_sql(area: &Area, place: u8, most: usize) -> String {
+/// At most `?3` of them.
+fn taken_sql(area: &Area, place: u8) -> String {
     format!(
         "SELECT {} FROM incident i INDEXED BY incident_board
          WHERE i.place = {place} AND i.state = 'acknowledged' AND {} AND {PAGED}
-         ORDER BY i.opened_at DESC, i.number DESC LIMIT {most}",
+         ORDER BY i.opened_at DESC, i.number DESC LIMIT ?3",
         columns(),
         area.incidents()
     )
@@ -152,23 +155,19 @@ pub fn told(db: &Connection, id: &str, episode: u32) -> Result<Vec<ToldRow>, Rea
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::plan;
     use super::{CRITICAL, FIRE, count_sql, open_sql, taken_sql};
     use crate::accounts::Area;
-    use crate::{Reader, Store};
 
     /// It was `incident_open` once, which is everything that is open: 280 ms with 10,000 of it.
     #[test]
     fn what_is_loud_is_read_from_the_boards_index_and_sorted_by_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("store.db");
-        drop(Store::open(&path).unwrap());
-        let reader = Reader::open(&path).unwrap();
         for area in [Area::All, Area::of(["t1"])] {
-            for sql in [open_sql(&area, FIRE, 20), taken_sql(&area, CRITICAL, 20), count_sql(&area)]
-            {
-                let explain = format!("EXPLAIN QUERY PLAN {sql}");
-                let plan = reader.query(&explain, (&area, "t1"), |row| row.get::<_, String>(3));
-                let plan = plan.unwrap().join("; ");
+            for plan in [
+                plan(&open_sql(&area, FIRE), (&area, "t1", 20)),
+                plan(&taken_sql(&area, CRITICAL), (&area, "t1", 20)),
+                plan(&count_sql(&area), (&area, "t1")),
+            ] {
                 assert!(plan.contains("INDEX incident_board (place=?)"), "{plan}");
                 assert!(!plan.contains("SCAN i") && !plan.contains("TEMP B-TREE"), "{plan}");
             }

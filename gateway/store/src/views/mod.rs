@@ -109,3 +109,20 @@ fn first<T>(
     let mut rows = statement.query(params)?;
     rows.next()?.map(read).transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Params;
+
+    use crate::{Reader, Store};
+
+    /// How SQLite answers a question of an empty store.
+    pub fn plan(sql: &str, params: impl Params) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        drop(Store::open(&path).unwrap());
+        let reader = Reader::open(&path).unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {sql}");
+        reader.query(&sql, params, |row| row.get::<_, String>(3)).unwrap().join("; ")
+    }
+}
